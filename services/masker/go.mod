@@ -1,0 +1,7 @@
+module tocsin/services/masker
+
+go 1.26
+
+require tocsin v0.0.0
+
+replace tocsin => ../..
