@@ -43,6 +43,22 @@ type Message struct {
 	Header map[string]string
 }
 
+// stream names the stream a subject belongs to; a batch can't span two.
+func (m Message) stream() string {
+	switch {
+	case m.Subject == SubjectRaw:
+		return StreamRaw
+	case strings.HasPrefix(m.Subject, subjectReplay):
+		return StreamReplay
+	case strings.HasPrefix(m.Subject, subjectDead):
+		return StreamDead
+	case strings.HasPrefix(m.Subject, subjectNotify):
+		return StreamNotify
+	default:
+		return StreamEvents
+	}
+}
+
 // MsgID is the Msg-Id of an event on a subject: its id, with ":masked" or
 // ":analyzed" behind it, and the run of a replay, which the broker would
 // otherwise swallow as a duplicate.

@@ -1,0 +1,160 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// janitorPace is how often RAW and EVENTS are trimmed: unmasked text leaves the
+// broker's stream within a second after it was masked.
+const janitorPace = time.Second
+
+// trimAbove is the fill of a stream at which the keep time no longer counts.
+const trimAbove = 0.80
+
+// JanitorOptions are the replay windows.
+type JanitorOptions struct {
+	// RawKeep and EventsKeep say how long what everybody has read stays
+	// replayable; 0 = not at all.
+	RawKeep, EventsKeep time.Duration
+	Log                 *slog.Logger
+}
+
+// Janitor trims RAW and EVENTS every second until ctx is done: what is older
+// than the keep time, or above 80 % of the bytes, but never anything that an
+// attached service has not acknowledged. Run it under a lease (Lead "janitor").
+func (c *Conn) Janitor(ctx context.Context, o JanitorOptions) error {
+	if o.Log == nil {
+		o.Log = c.log
+	}
+	var said string
+	for sleep(ctx, janitorPace) {
+		err := errors.Join(
+			c.trim(ctx, StreamRaw, o.RawKeep),
+			c.trim(ctx, StreamEvents, o.EventsKeep),
+		)
+		switch {
+		case err == nil:
+			said = ""
+		case ctx.Err() == nil && err.Error() != said:
+			o.Log.Warn("cannot trim the streams; trying again", "err", err)
+			said = err.Error()
+		}
+	}
+	return nil
+}
+
+// trim purges the part of a stream that nobody needs any more.
+func (c *Conn) trim(ctx context.Context, name string, keep time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	// The states come first, then the stream, then the floors: a message that
+	// arrives in between has a sequence above all of them.
+	states, err := c.States(ctx)
+	if err != nil {
+		return err
+	}
+	stream, err := c.js.Stream(ctx, name)
+	if err != nil {
+		return fmt.Errorf("cannot trim %s: %w", name, err)
+	}
+	state := stream.CachedInfo().State
+	if state.Msgs == 0 {
+		return nil
+	}
+	floor, err := c.lowestFloor(ctx, name, states, state.LastSeq)
+	if err != nil {
+		return err
+	}
+	upTo := floor
+	if keep > 0 {
+		full := float64(state.Bytes) > trimAbove*float64(stream.CachedInfo().Config.MaxBytes)
+		if upTo, err = c.windowStart(ctx, stream, state, keep, full); err != nil {
+			return err
+		}
+		upTo = min(upTo, floor)
+	}
+	if upTo < state.FirstSeq {
+		return nil
+	}
+	if err := stream.Purge(ctx, jetstream.WithPurgeSequence(upTo+1)); err != nil {
+		return fmt.Errorf("cannot trim %s: %w", name, err)
+	}
+	return nil
+}
+
+// lowestFloor is the last sequence that every attached service has
+// acknowledged, with everything before it. last is the stream's last sequence,
+// read before.
+func (c *Conn) lowestFloor(ctx context.Context, stream string, states map[string]State, last uint64) (uint64, error) {
+	lowest, found := last, false
+	for service, where := range durableOf {
+		if where.stream != stream || !states[service].Attached {
+			continue
+		}
+		consumer, err := c.js.Consumer(ctx, stream, service)
+		if errors.Is(err, jetstream.ErrConsumerNotFound) {
+			return 0, nil // attached but not made yet: everything is unread
+		}
+		if err != nil {
+			return 0, fmt.Errorf("cannot trim %s: %w", stream, err)
+		}
+		found = true
+		info := consumer.CachedInfo()
+		floor := info.AckFloor.Stream
+		if info.NumPending == 0 && info.NumAckPending == 0 {
+			// Messages of subjects it does not read don't move its floor.
+			floor = last
+		}
+		lowest = min(lowest, floor)
+	}
+	if !found && stream == StreamRaw {
+		return 0, nil // nobody has masked anything
+	}
+	return lowest, nil
+}
+
+// windowStart is the last sequence that is outside the replay window: by age,
+// or, in a full stream, the oldest fifth of its messages.
+func (c *Conn) windowStart(ctx context.Context, stream jetstream.Stream, state jetstream.StreamState, keep time.Duration, full bool) (uint64, error) {
+	cutoff := time.Now().Add(-keep)
+	byAge := state.FirstSeq - 1
+	if state.FirstTime.Before(cutoff) {
+		var err error
+		if byAge, err = lastBefore(ctx, stream, state.FirstSeq, state.LastSeq, cutoff); err != nil {
+			return 0, err
+		}
+	}
+	if full {
+		return max(byAge, state.FirstSeq+(state.LastSeq-state.FirstSeq)/5), nil
+	}
+	return byAge, nil
+}
+
+// lastBefore finds, by halving, the last sequence stored before cutoff.
+func lastBefore(ctx context.Context, stream jetstream.Stream, first, last uint64, cutoff time.Time) (uint64, error) {
+	low, high := first-1, last // low is before the cutoff (or before first), above high nothing is
+	for low < high {
+		middle := low + (high-low+1)/2
+		msg, err := stream.GetMsg(ctx, middle)
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			// A hole: decide by nothing but position, towards keeping more.
+			high = middle - 1
+			continue
+		}
+		if err != nil {
+			return 0, fmt.Errorf("cannot read the age of a message: %w", err)
+		}
+		if msg.Time.Before(cutoff) {
+			low = middle
+		} else {
+			high = middle - 1
+		}
+	}
+	return low, nil
+}
