@@ -16,6 +16,11 @@ import (
 	"tocsin/pkg/events"
 )
 
+// atomicFrom is how many messages are worth an atomic batch: the server lays
+// out a store of its own for each, which costs as much as about a dozen single
+// synced writes (docs/decisions/durability.md).
+const atomicFrom = 12
+
 // Limits of one atomic batch: 200 messages cost one sync instead of 200, and
 // the bytes keep a batch of large events within what a broker takes in a second.
 const (
@@ -279,10 +284,12 @@ func apiCode(err error) jetstream.ErrorCode {
 	return 0
 }
 
-// once sends one batch, or its messages singly where one is known already.
+// once sends one batch, or its messages singly where they are few or one is
+// known already. After an error it is unknown how many arrived; they are sent
+// again, with the same ids.
 func (p *Publisher) once(ctx context.Context, msgs []Message) error {
-	if len(msgs) == 1 {
-		return p.single(ctx, msgs[0])
+	if len(msgs) < atomicFrom {
+		return p.singly(ctx, msgs)
 	}
 	batch := make([]*nats.Msg, len(msgs))
 	for i, m := range msgs {
@@ -297,6 +304,12 @@ func (p *Publisher) once(ctx context.Context, msgs []Message) error {
 	if apiCode(err) != codeDuplicateInBatch {
 		return err
 	}
+	return p.singly(ctx, msgs)
+}
+
+// singly sends one after the other and stops at the first that fails, so that
+// nothing overtakes it.
+func (p *Publisher) singly(ctx context.Context, msgs []Message) error {
 	for _, m := range msgs {
 		if err := p.single(ctx, m); err != nil {
 			return err
