@@ -5,16 +5,17 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
-	"strings"
-	"unicode/utf8"
+	"time"
 )
 
 // Encode gives the event as one line of JSON without a newline. Markup
 // characters stay as they are ("<TASK>" is not escaped); invalid UTF-8 becomes
-// U+FFFD, severity is rounded to one decimal.
+// U+FFFD, severity is held between 0 and 10 and rounded to one decimal, and a
+// time that JSON cannot hold counts as not known.
 func Encode(e *Event) ([]byte, error) {
 	out := *e
-	out.Severity = math.Round(out.Severity*10) / 10
+	out.Severity = roundSeverity(out.Severity)
+	out.Time, out.ObservedAt = encodable(out.Time), encodable(out.ObservedAt)
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false)
@@ -22,6 +23,23 @@ func Encode(e *Event) ([]byte, error) {
 		return nil, fmt.Errorf("cannot encode event %s: %w", e.ID, err)
 	}
 	return bytes.TrimSuffix(buf.Bytes(), []byte{'\n'}), nil
+}
+
+func roundSeverity(s float64) float64 {
+	if math.IsNaN(s) {
+		return 0
+	}
+	return math.Round(min(max(s, 0), 10)*10) / 10
+}
+
+// encodable gives the zero time for one outside RFC 3339: a number in a log
+// that was taken for seconds since 1970 may lie in the year 50,000.
+func encodable(t time.Time) time.Time {
+	_, offset := t.Zone()
+	if y := t.Year(); y < 0 || y > 9999 || offset <= -24*3600 || offset >= 24*3600 {
+		return time.Time{}
+	}
+	return t
 }
 
 // Decode reads what Encode wrote. Its errors never quote the text of the
@@ -57,86 +75,4 @@ func marshalText(s string) ([]byte, error) {
 		return nil, err
 	}
 	return bytes.TrimSuffix(buf.Bytes(), []byte{'\n'}), nil
-}
-
-// Fit shortens the event until its encoding has at most limit bytes and gives
-// that encoding. It cuts the middle of the body, then context, fields, the
-// middle of the frames and the message; TruncatedBytes grows by what was cut
-// from the body, and the cut is marked in the text.
-func Fit(e *Event, limit int) ([]byte, error) {
-	data, err := Encode(e)
-	if err != nil || len(data) <= limit {
-		return data, err
-	}
-	whole, before := e.Body, e.TruncatedBytes
-	cutBody := func(limit int) {
-		body, cut := CutMiddle(whole, limit)
-		e.Body, e.TruncatedBytes = body, before+int64(cut)
-	}
-	steps := []func(){
-		func() { cutBody(limit / 2) },
-		func() { cutBody(limit / 8) }, // a body of control characters grows sixfold in JSON
-		func() { e.Before, e.After = nil, nil },
-		func() { e.Frames = cutFrames(e.Frames, 200) },
-		func() {
-			if e.Kernel != nil {
-				e.Kernel.Traces, e.Kernel.Locks = nil, nil
-			}
-		},
-		func() { e.Fields = nil },
-		func() { e.Message, _ = CutMiddle(e.Message, 4<<10) },
-		func() { cutBody(4 << 10); e.Frames = cutFrames(e.Frames, 20) },
-	}
-	for _, step := range steps {
-		step()
-		if data, err = Encode(e); err != nil || len(data) <= limit {
-			return data, err
-		}
-	}
-	return nil, fmt.Errorf("cannot fit event %s into %d bytes: %d are left after every cut", e.ID, limit, len(data))
-}
-
-// cutFrames keeps the first three quarters and the last quarter of n frames.
-func cutFrames(frames []Frame, n int) []Frame {
-	if len(frames) <= n {
-		return frames
-	}
-	head := n * 3 / 4
-	return append(append([]Frame{}, frames[:head]...), frames[len(frames)-(n-head):]...)
-}
-
-// CutMiddle shortens text to at most limit bytes by taking out its middle: two
-// thirds of what stays are the head, one third the tail, cut at line ends where
-// one is near and never inside a character. The place of the cut says how many
-// bytes are missing, the second result too.
-func CutMiddle(text string, limit int) (string, int) {
-	if len(text) <= limit {
-		return text, 0
-	}
-	const room = 64 // for the mark
-	if limit <= 2*room {
-		short := text[:runeStart(text, max(limit, 0))]
-		return short, len(text) - len(short)
-	}
-	keep := limit - room
-	head := runeStart(text, keep*2/3)
-	tail := len(text) - keep/3
-	for tail < len(text) && !utf8.RuneStart(text[tail]) {
-		tail++
-	}
-	if i := strings.LastIndexByte(text[:head], '\n'); i > head/2 {
-		head = i + 1
-	}
-	if i := strings.IndexByte(text[tail:], '\n'); i >= 0 && i < (len(text)-tail)/2 {
-		tail += i + 1
-	}
-	return text[:head] + fmt.Sprintf("… %d bytes cut …\n", tail-head) + text[tail:], tail - head
-}
-
-// runeStart gives the largest index ≤ i at which a character of s starts.
-func runeStart(s string, i int) int {
-	for i > 0 && i < len(s) && !utf8.RuneStart(s[i]) {
-		i--
-	}
-	return i
 }

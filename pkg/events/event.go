@@ -130,7 +130,7 @@ type Kernel struct {
 // Trace is a further call trace of a kernel report.
 type Trace struct {
 	Title  string  `json:"title,omitempty"`
-	Frames []Frame `json:"frames"`
+	Frames []Frame `json:"frames,omitempty"`
 }
 
 // Analysis is what the language model made of a problem, or why there is none.

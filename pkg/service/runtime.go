@@ -3,11 +3,10 @@
 package service
 
 import (
-	"context"
 	"log/slog"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"tocsin/pkg/bus"
 )
@@ -18,6 +17,9 @@ type Runtime struct {
 	Name     string
 	Settings Settings
 	Log      *slog.Logger
+	// Secrets knows the secret values of the settings; everything that is
+	// logged or shown passes through it.
+	Secrets *Redactor
 	// Registry holds the metrics shown on /metrics.
 	Registry *prometheus.Registry
 	// Metrics are those that all services share.
@@ -26,25 +28,31 @@ type Runtime struct {
 	Bus     *bus.Conn
 }
 
-// Main is the whole main of a service: it reads the settings, starts logging,
-// metrics and health, connects to the broker, runs the service until SIGINT or
-// SIGTERM and gives the exit code: 0 stopped in order, 1 failed, 2 settings.
-func Main(name string, run func(context.Context, *Runtime) error) int { return 1 }
+// NewRuntime makes a Runtime without its Bus for a process that runs the given
+// services, with a fresh registry that holds the metrics of Go, of the process
+// and those that all services share.
+func NewRuntime(name string, s Settings, log *slog.Logger, secrets *Redactor, services ...string) *Runtime {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	)
+	return &Runtime{
+		Name:     name,
+		Settings: s,
+		Log:      log,
+		Secrets:  secrets,
+		Registry: registry,
+		Metrics:  NewMetrics(registry, services...),
+		Health:   NewHealth(services...),
+	}
+}
 
-// Metrics are shared by all services; in one process they are registered once.
-type Metrics struct{}
-
-// Observe counts a handled delivery: event_process_success_total or
-// event_process_errors_total, and tocsin_processing_seconds{service}. It is
-// made for bus.ConsumeOptions.Observe.
-func (m *Metrics) Observe(service string) func(result string, took time.Duration) { return nil }
-
-// Health is what /healthz and /readyz tell.
-type Health struct{}
-
-// Set notes the state of a part ("broker", "model", "store"): nil = well. A
-// part that is not well makes /readyz fail with its error.
-func (h *Health) Set(part string, err error) {}
-
-// Ready notes that a service has started all it needs.
-func (h *Health) Ready(service string) {}
+// For gives the Runtime of one service among several in one process: it shares
+// everything but the name, which its log lines carry too.
+func (rt *Runtime) For(name string) *Runtime {
+	one := *rt
+	one.Name = name
+	one.Log = rt.Log.With("service", name)
+	return &one
+}
