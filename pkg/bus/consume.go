@@ -5,10 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"tocsin/pkg/events"
 )
 
 // Timings of the consume loop.
@@ -241,6 +244,16 @@ func newItem(msg jetstream.Msg) (*item, error) {
 	}, nil
 }
 
+// knownSchema gives an error for a message of another version: whoever wrote it
+// is newer than this, and half understood it would do harm.
+func (it *item) knownSchema() error {
+	v := it.Header[HeaderSchema]
+	if v == "" || v == strconv.Itoa(events.SchemaVersion) {
+		return nil
+	}
+	return fmt.Errorf("its schema version is %q, this Tocsin knows %d", oneLine(v), events.SchemaVersion)
+}
+
 // worker takes what is queued, batch by batch. After a stop it takes nothing
 // more: what is queued is handed back.
 func (l *loop) worker(ctx, work context.Context) {
@@ -257,6 +270,10 @@ func (l *loop) worker(ctx, work context.Context) {
 		if ctx.Err() != nil {
 			continue // still held, so handBack finds it
 		}
+		if err := first.knownSchema(); err != nil {
+			l.bury(work, first, 1, err, 0)
+			continue
+		}
 		if first.Deliveries > 1 {
 			l.alone.Lock()
 			l.workAlone(ctx, work, first)
@@ -272,7 +289,7 @@ func (l *loop) worker(ctx, work context.Context) {
 				if !ok {
 					break gather
 				}
-				if it.Deliveries > 1 {
+				if it.Deliveries > 1 || it.knownSchema() != nil {
 					next = it
 					break gather
 				}

@@ -201,6 +201,24 @@ func awaitDead(t *testing.T, c *bus.Conn, n int) []*bus.Delivery {
 	return dead
 }
 
+func TestAnUnknownSchemaGoesToDeadUnread(t *testing.T) {
+	c := bustest.New(t)
+	msgs := raw(0, 3)
+	msgs[1].Header = map[string]string{bus.HeaderSchema: "99"}
+	publish(t, c, msgs...)
+	var s seen
+	k := start(t, c, bus.ConsumeOptions{Batch: 3, Handle: bus.Each(func(_ context.Context, d *bus.Delivery) error {
+		s.add(d.Data)
+		return nil
+	})})
+	dead := awaitDead(t, c, 1)
+	eventually(t, "the others are handled", func() bool { return s.len() == 2 })
+	k.stop(t)
+	if string(dead[0].Data) != "000001" || s.of("000001") != 0 {
+		t.Errorf("dead letter %q, handled %d times", dead[0].Data, s.of("000001"))
+	}
+}
+
 func TestDeadLettersAreSealed(t *testing.T) {
 	c := bustest.New(t)
 	publish(t, c, raw(0, 1)...)

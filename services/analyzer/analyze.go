@@ -70,7 +70,7 @@ func (s *Service) judge(key string, a events.Analysis, err error, old bool) (eve
 	case err == nil:
 		s.ages.forget(key)
 		return a, nil
-	case class == llm.Permanent || errors.Is(err, errNoModel):
+	case class == llm.Permanent:
 		s.ages.forget(key)
 		return s.unanalysed(reasonSwitchedOff, "the model is switched off: "+err.Error()), nil
 	case class == llm.Refused:

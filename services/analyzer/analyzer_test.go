@@ -1,13 +1,10 @@
 package analyzer
 
 import (
-	"context"
-	"errors"
 	"io"
 	"log/slog"
 	"net/http"
 	"reflect"
-	"runtime"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -20,7 +17,6 @@ import (
 	"tocsin/pkg/bus/bustest"
 	"tocsin/pkg/events"
 	"tocsin/pkg/service/servicetest"
-	"tocsin/services/analyzer/llm"
 )
 
 func TestOnceAProblem(t *testing.T) {
@@ -125,79 +121,6 @@ func TestNoEvent(t *testing.T) {
 	b.awaitResults(t, "dead", 1)
 	if strings.Contains(b.log.String(), "secret") {
 		t.Error("the log quotes the message")
-	}
-}
-
-func TestBacklogAsksAFewProblems(t *testing.T) {
-	conn := bustest.New(t)
-	model := newFakeModel(t, answering(goodAnswer))
-	out := listen(t, conn)
-	next := 0
-	round := func(events_ int, problems int, wantAnswered int) {
-		t.Helper()
-		b := newBench(t, conn, model.URL, func(o *Options) { o.BacklogMax = 3 })
-		var list []*events.Event
-		for range events_ {
-			e := event(next, next%problems)
-			e.Backlog = true
-			list = append(list, e)
-			next++
-		}
-		publish(t, conn, "", list...)
-		stop := b.start(t)
-		defer stop()
-		answered := 0
-		for range list {
-			if a := await(t, out).Analysis; a.UnanalysedReason == "" {
-				answered++
-			} else if !strings.Contains(a.UnanalysedReason, "AI_BACKLOG_MAX") || a.RootCause != "" {
-				t.Fatalf("got %+v", a)
-			}
-		}
-		if answered != wantAnswered {
-			t.Errorf("%d events are answered, want %d", answered, wantAnswered)
-		}
-		if got := b.metric(t, "tocsin_unanalysed_total", reasonBacklog); got != float64(events_-wantAnswered) {
-			t.Errorf("tocsin_unanalysed_total is %v", got)
-		}
-	}
-	round(40, 10, 12) // 3 of 10 problems, 4 events each
-	round(40, 10, 12) // the places stay taken after a restart
-	if model.calls() != 3 {
-		t.Errorf("%d calls, want 3", model.calls())
-	}
-	newBench(t, conn, model.URL, func(o *Options) { o.BacklogMax = 3 }).start(t)
-	publish(t, conn, "", event(next, 9)) // live, and one of those left out
-	if a := await(t, out).Analysis; a.RootCause == "" {
-		t.Errorf("got %+v", a)
-	}
-}
-
-// Replicas share the places of a backlog.
-func TestBacklogOfTwoReplicas(t *testing.T) {
-	conn := bustest.New(t)
-	kv, err := conn.KV(t.Context(), bus.BucketAnalyses)
-	if err != nil {
-		t.Fatal(err)
-	}
-	a, b := &backlog{kv: kv, max: 3}, &backlog{kv: kv, max: 3}
-	day := time.Date(2026, 3, 1, 23, 0, 0, 0, time.UTC)
-	for i, c := range []struct {
-		of      *backlog
-		problem string
-		at      time.Time
-		want    bool
-	}{
-		{a, "1", day, true}, {b, "2", day, true}, {b, "1", day, true}, {a, "3", day, true}, {b, "4", day, false}, {a, "4", day, false},
-		{a, "2", day, true}, {b, "3", day, true}, {a, "4", day.Add(2 * time.Hour), true}, {a, "4", day, false}, {b, "4", day, false},
-	} {
-		if got, err := c.of.take(t.Context(), c.problem, c.at); got != c.want || err != nil {
-			t.Errorf("step %d: got %v, %v", i, got, err)
-		}
-	}
-	none := &backlog{kv: kv}
-	if got, err := none.take(t.Context(), "1", day.Add(96*time.Hour)); got || err != nil {
-		t.Errorf("with AI_BACKLOG_MAX=0: got %v, %v", got, err)
 	}
 }
 
@@ -410,80 +333,6 @@ func TestAttachedWithoutAnAddress(t *testing.T) {
 	if a := await(t, out).Analysis; !strings.Contains(a.UnanalysedReason, "AI_API_URL is empty") {
 		t.Errorf("got %+v", a)
 	}
-}
-
-func TestRetryAfterIsObeyed(t *testing.T) {
-	model := newFakeModel(t, func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Retry-After", "60")
-		w.WriteHeader(429)
-	})
-	now := time.Now()
-	m := testModel(t, model.URL, func() time.Time { return now })
-	for range 3 {
-		if _, _, err := m.ask(t.Context(), llm.Request{}); llm.ClassOf(err) != llm.Temporary {
-			t.Fatalf("got %v", err)
-		}
-	}
-	if model.calls() != 1 {
-		t.Errorf("asked %d times within the time it wanted", model.calls())
-	}
-	now = now.Add(61 * time.Second)
-	model.play(answering("x"))
-	if _, _, err := m.ask(t.Context(), llm.Request{}); err != nil {
-		t.Errorf("after that time: %v", err)
-	}
-}
-
-// While the model is out of reach one asks, and those who wait share his failure.
-func TestOneProbe(t *testing.T) {
-	gate := make(chan struct{})
-	model := newFakeModel(t, refusing(500, ""))
-	var looks atomic.Int64 // at the clock, each a second later than the last
-	start := time.Now()
-	m := testModel(t, model.URL, func() time.Time { return start.Add(time.Duration(looks.Add(1)) * time.Second) })
-	if _, _, err := m.ask(t.Context(), llm.Request{}); err == nil {
-		t.Fatal("no failure")
-	}
-	model.play(func(w http.ResponseWriter, r *http.Request) { <-gate; refusing(500, "")(w, r) })
-	failed := make(chan error, 10)
-	before := looks.Load()
-	for range 10 {
-		go func() { _, _, err := m.ask(context.Background(), llm.Request{}); failed <- err }()
-	}
-	// All have come, one of them has looked again and asks.
-	for deadline := time.Now().Add(20 * time.Second); looks.Load() < before+11 || model.calls() < 2; runtime.Gosched() {
-		if time.Now().After(deadline) {
-			t.Fatal("nobody asks")
-		}
-	}
-	close(gate)
-	for range 10 {
-		if err := await(t, failed); llm.ClassOf(err) != llm.Temporary {
-			t.Errorf("got %v", err)
-		}
-	}
-	if n := model.calls(); n != 2 {
-		t.Errorf("%d calls, want one after the first", n)
-	}
-	m.probe <- struct{}{} // somebody asks for ever
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, _, err := m.ask(ctx, llm.Request{}); !errors.Is(err, context.Canceled) {
-		t.Errorf("got %v", err)
-	}
-}
-
-func testModel(t *testing.T, url string, now func() time.Time) *model {
-	t.Helper()
-	client, err := llm.New(llm.Options{URL: url, Key: testKey, Model: "m"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	m := newModel(client, newMetrics(prometheus.NewRegistry()), slog.New(slog.DiscardHandler), now)
-	m.setDown = func(context.Context, bool) error { return nil }
-	m.recovered = func() {}
-	t.Cleanup(m.close)
-	return m
 }
 
 func TestUnreadableCacheEntryIsWrittenAnew(t *testing.T) {

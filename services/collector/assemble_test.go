@@ -220,12 +220,13 @@ func FuzzScan(f *testing.F) {
 		f.Add([]byte(p))
 	}
 	f.Add([]byte(javaText + hungText + goText + warnText))
+	e := testEnv(f)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		seen := map[string]bool{}
 		for _, all := range []bool{false, true} {
 			clear(seen)
 			o := ScanOptions{CellTrace: true, All: all, Location: time.UTC}
-			err := Scan(context.Background(), o, strings.NewReader(string(data)), "a.log", func(e *events.Event) error {
+			err := scan(context.Background(), e, o, strings.NewReader(string(data)), "a.log", func(e *events.Event) error {
 				if seen[e.ID] || e.FirstLine < 1 || e.LastLine < e.FirstLine || e.Offset+e.Length > int64(len(data)) {
 					t.Errorf("event %d-%d at %d+%d", e.FirstLine, e.LastLine, e.Offset, e.Length)
 				}

@@ -92,9 +92,12 @@ type kernelBlock struct {
 	// sure tells that it is a report, not an application's line of like words.
 	sure bool
 	// traced tells that frames have been seen, ended that the end mark was.
-	traced, inTrace, ended, taskEnd bool
-	task                            bool
-	stray, pending                  int
+	traced, inTrace, ended bool
+	// taskEnd tells that the last section mark closed the task's.
+	taskEnd bool
+	// stray counts lines in a row that reports do not have, pending those that
+	// wait for the report to be sure.
+	stray, pending int
 }
 
 func newKernelBlock(title string, kernelLine bool) *kernelBlock {
@@ -158,18 +161,15 @@ func (b *kernelBlock) known() verdict {
 }
 
 // title decides on another title line: before the trace it is part of this
-// report, behind it the begin of the next.
+// report, behind it the begin of the next, but for the words in which an oops
+// goes on.
 func (b *kernelBlock) title(text string) verdict {
-	panics := strings.HasPrefix(text, "Kernel panic - not syncing")
-	if b.traced && !panics && !strings.HasPrefix(text, "KASAN: ") && !strings.HasPrefix(text, "Oops") && !(b.task && !b.taskEnd) {
-		if !(strings.HasPrefix(text, "=") && !b.taskEnd) {
-			return outside
-		}
-	}
-	if b.traced && (strings.Contains(text, "blocked for more than") || strings.Contains(text, "cut here")) {
+	rule := strings.HasPrefix(text, "=")
+	goesOn := strings.HasPrefix(text, "Kernel panic - not syncing") || strings.HasPrefix(text, "KASAN: ") || strings.HasPrefix(text, "Oops") || rule && !b.taskEnd
+	if b.traced && !goesOn {
 		return outside
 	}
-	if strongTitle.MatchString(text) || !strings.HasPrefix(text, "=") {
+	if !rule {
 		b.sure = true
 	}
 	b.stray = 0

@@ -41,6 +41,11 @@ func Scan(ctx context.Context, o ScanOptions, r io.Reader, name string, emit fun
 	if err != nil {
 		return fmt.Errorf("cannot scan %s: %w", name, err)
 	}
+	return scan(ctx, e, o, r, name, emit)
+}
+
+// scan is Scan with rules that are read already.
+func scan(ctx context.Context, e *env, o ScanOptions, r io.Reader, name string, emit func(*events.Event) error) error {
 	info := fileInfo{path: name, generation: mint(o.Host, name, "", 0, o.ModTime, nil), mod: o.ModTime}
 	s := &scanner{env: e, info: info, emit: emit, asm: newAssembler(e, info, point{ContextLine: 1}, 0, 0)}
 	in := bufio.NewReaderSize(r, chunk)
