@@ -179,11 +179,11 @@ func (s *Service) Run(ctx context.Context) error {
 		}
 		if !state.Attached {
 			s.Log.Info("the alerter is detached: nobody is told of anything", "reason", state.Reason)
-			s.isReady()
+			s.markReady()
 		}
 	}
 	return s.Bus.WhileAttached(ctx, name, told, func(ctx context.Context) error {
-		standby := time.AfterFunc(standbyAfter, s.isReady)
+		standby := time.AfterFunc(standbyAfter, s.markReady)
 		defer standby.Stop()
 		return s.Bus.Lead(ctx, name, s.Holder, s.lead)
 	})
@@ -192,11 +192,14 @@ func (s *Service) Run(ctx context.Context) error {
 // standbyAfter is when one that has no lease is taken to stand by.
 const standbyAfter = 2 * time.Second
 
-func (s *Service) isReady() { s.ready.Do(s.Ready) }
+func (s *Service) markReady() { s.ready.Do(s.Ready) }
 
 // lead is the one active alerter.
 func (s *Service) lead(ctx context.Context) error {
 	kv, err := s.Bus.KV(ctx, bus.BucketAlerts)
+	if ctx.Err() != nil {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -215,7 +218,7 @@ func (s *Service) lead(ctx context.Context) error {
 			Handle: l.handle, Observe: s.Observe, Log: s.Log,
 		})
 	})
-	s.isReady()
+	s.markReady()
 	return g.Wait()
 }
 

@@ -173,7 +173,7 @@ func TestDecisiveLines(t *testing.T) {
 		[]events.Frame{{Function: "f", File: "x.py", Line: 1}}, "Traceback (most recent call last):\nValueError: bad\n    at f (x.py:1)")
 	f(events.KindStack, "panic: boom\n", many,
 		"panic: boom\n    at a (x.go:1)\n    at b (x.go:2)\n    at c (x.go:3)\n    at d (x.go:4)\n    at e (x.go:5)\n    at f (x.go:6)\n    at g (x.go:7)")
-	f(events.KindKernel, "BUG: x\nCPU: 1\nRIP: y\nmore\n", []events.Frame{{Function: "u", Unreliable: true},
-		{Function: "do_x", Offset: "0x1a", Size: "0x40", Module: "nfs"}}, "BUG: x\nCPU: 1\nRIP: y\n    at do_x+0x1a/0x40 [nfs]")
+	f(events.KindKernel, "BUG: x\nModules linked in: z\nCPU: 1 PID: 2 Comm: c\nRIP: y\nmore\n", []events.Frame{{Function: "u", Unreliable: true},
+		{Function: "do_x", Offset: "0x1a", Size: "0x40", Module: "nfs"}}, "BUG: x\nCPU: 1 PID: 2 Comm: c\nRIP: y\n    at do_x+0x1a/0x40 [nfs]")
 	f(events.KindStack, "boom\nat x\n", nil, "boom\nat x")
 }

@@ -102,15 +102,19 @@ func (g *groupState) age(r rules, now time.Time) {
 	if g.LastSeen.IsZero() {
 		return
 	}
-	quiet := now.Sub(g.LastSeen)
-	if g.State != StateClosed && quiet >= r.ttl {
+	if g.State != StateClosed && now.Sub(g.LastSeen) >= r.ttl {
 		g.State = StateClosed
 	}
-	if quiet >= r.ttl+memoryKept(r.ttl, tierOf(g.Severity)) && !g.forgotten() {
+	if g.expired(r, now) && !g.forgotten() {
 		g.Tiers = [tierCount]memory{}
 		g.Count, g.FirstTime, g.LastTime, g.NextDue, g.Analysis = 0, time.Time{}, time.Time{}, time.Time{}, nil
-		g.Told, g.Unexplained, g.FollowedUp = false, false, false
+		g.Told, g.Unexplained = false, false
 	}
+}
+
+// expired tells whether the time of the memory is over.
+func (g *groupState) expired(r rules, now time.Time) bool {
+	return now.Sub(g.LastSeen) >= r.ttl+memoryKept(r.ttl, tierOf(g.Severity))
 }
 
 // forgotten tells whether nothing is left of the memory.
@@ -118,9 +122,8 @@ func (g *groupState) forgotten() bool { return g.Count == 0 && g.Analysis == nil
 
 // ended tells whether the record itself can go.
 func (g *groupState) ended(r rules, now time.Time) bool {
-	quiet := now.Sub(g.LastSeen)
 	return g.State == StateClosed && g.forgotten() && len(g.Held) == 0 && g.Backlog.Notice == "" &&
-		quiet >= r.ttl+time.Hour && (g.Backlog.First.IsZero() || now.Sub(g.Backlog.Last) >= backlogKept)
+		g.expired(r, now) && (g.Backlog.First.IsZero() || now.Sub(g.Backlog.Last) >= backlogKept)
 }
 
 // count takes the event into the group's figures and opens it; it tells
@@ -192,10 +195,11 @@ func (d *draft) attach(r rules, e *events.Event, now time.Time) {
 	if e.Analysis == nil {
 		return
 	}
-	if g := d.peekGroup(AlertGroup(e)); g != nil && len(g.Held) == 0 && sameAnswer(g.Analysis, e.Analysis) {
+	g := d.peekGroup(AlertGroup(e))
+	if g != nil && len(g.Held) == 0 && !g.expired(r, now) && sameAnswer(g.Analysis, e.Analysis) {
 		return // every event of a problem brings the same one
 	}
-	g := d.groupOf(e)
+	g = d.groupOf(e)
 	g.age(r, now)
 	if g.forgotten() {
 		g.LastSeen = now // an analysis ahead of its event is kept as long as any memory
@@ -203,10 +207,10 @@ func (d *draft) attach(r rules, e *events.Event, now time.Time) {
 	if answered(g.Analysis) && !answered(e.Analysis) {
 		return
 	}
+	news := answered(e.Analysis) && !answered(g.Analysis)
 	g.Analysis = e.Analysis
 	d.release(g)
-	if answered(g.Analysis) && g.Unexplained && !g.FollowedUp && g.Severity >= severe {
-		g.FollowedUp = true
+	if news && g.Unexplained && g.Severity >= severe {
 		d.send(g, d.newNotice(g, ReasonAnalysis, e, now))
 	}
 }

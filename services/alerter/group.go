@@ -104,10 +104,9 @@ type groupState struct {
 	HeldUntil time.Time `json:"held_until,omitzero"`
 	Backlog   backlog   `json:"backlog_summary,omitzero"`
 	// Told: a notification has left since the memory began. Unexplained: one
-	// has left without an analysis. FollowedUp: the analysis was sent after it.
+	// has left without an analysis.
 	Told        bool `json:"told,omitempty"`
 	Unexplained bool `json:"unexplained,omitempty"`
-	FollowedUp  bool `json:"followed_up,omitempty"`
 
 	revision uint64
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"sync"
 	"time"
 
@@ -132,10 +131,6 @@ func (l *ledger) fold(ctx context.Context, batch []*bus.Delivery, errs []error) 
 		msg := batch[n]
 		if msg.Run() != "" {
 			continue // a replay is for the store: nobody is rung up for it
-		}
-		if v := msg.Header[bus.HeaderSchema]; v != "" && v != strconv.Itoa(events.SchemaVersion) {
-			errs[n] = bus.Reject(fmt.Errorf("cannot read an event of schema %q: this alerter knows %d", cut(v, 20), events.SchemaVersion))
-			continue
 		}
 		e, err := events.Decode(msg.Data)
 		if err != nil {

@@ -128,7 +128,7 @@ func placeOf(e *events.Event) string {
 
 // decisive gives the lines that tell most: of a log event its own, of a stack
 // the lines of the exception and its causes, of a kernel report its head; then
-// the top frames.
+// the top frames that are sure.
 func decisive(e *events.Event) []string {
 	body := strings.Split(strings.TrimRight(e.Body, "\n"), "\n")
 	if e.Body == "" {
@@ -139,7 +139,7 @@ func decisive(e *events.Event) []string {
 	case events.KindStack:
 		lines = exceptionLines(body)
 	case events.KindKernel:
-		lines = body[:min(len(body), 3)]
+		lines = kernelLines(body)
 	default:
 		return texts(body[:min(len(body), shownLines)], shownLine)
 	}
@@ -175,6 +175,22 @@ func exceptionLines(body []string) []string {
 	if len(body) > 1 && last != "" && !strings.HasPrefix(last, " ") && !strings.HasPrefix(last, "\t") &&
 		!slices.Contains(lines, last) && strings.HasPrefix(strings.TrimSpace(body[0]), "Traceback") {
 		lines = append(lines, last)
+	}
+	return lines
+}
+
+// kernelLines gives the first line of a kernel report, that of the process and
+// that of the instruction.
+func kernelLines(body []string) []string {
+	if len(body) == 0 {
+		return nil
+	}
+	lines := body[:1:1]
+	for _, mark := range []string{" PID: ", "RIP: "} {
+		i := slices.IndexFunc(body[1:], func(text string) bool { return strings.Contains(text, mark) })
+		if i >= 0 && !slices.Contains(lines, body[1+i]) {
+			lines = append(lines, body[1+i])
+		}
 	}
 	return lines
 }

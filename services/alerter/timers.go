@@ -44,12 +44,11 @@ func heldOver(g *groupState, now time.Time, w waiting) bool {
 func (d *draft) due(r rules, now time.Time, w waiting, all bool) []string {
 	var due []*groupState
 	for g := range d.candidates(all) {
-		quiet := now.Sub(g.LastSeen)
 		switch {
 		case g.Backlog.Notice != "" && !now.Before(d.backlogDue(g)),
 			len(g.Held) > 0 && heldOver(g, now, w),
-			all && g.State != StateClosed && quiet >= r.ttl,
-			all && !g.forgotten() && quiet >= r.ttl+memoryKept(r.ttl, tierOf(g.Severity)),
+			all && g.State != StateClosed && now.Sub(g.LastSeen) >= r.ttl,
+			all && !g.forgotten() && g.expired(r, now),
 			all && g.ended(r, now):
 			due = append(due, g)
 		}
