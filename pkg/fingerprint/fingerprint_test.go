@@ -30,6 +30,7 @@ func TestSameProblem(t *testing.T) {
 	f("id 42: took -5 s", "id 43: took 7 s")
 	f(`user "a1b2c3d4" gone`, `user "99ff88ee" gone`)
 	f("耗时 30 毫秒，连接 10.0.0.1 失败", "耗时 5000 毫秒，连接 10.9.8.7 失败")
+	f("delete blk_-12 blk_34 blk_-56", "delete blk_7 blk_-8")
 	f("a   b\tc", "a b c")
 }
 

@@ -1,6 +1,9 @@
 package fingerprint
 
-import "strings"
+import (
+	"bytes"
+	"strings"
+)
 
 func isDigit(c byte) bool  { return '0' <= c && c <= '9' }
 func isLetter(c byte) bool { return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' }
@@ -17,10 +20,7 @@ func Normalise(s string) string {
 		c := s[n.i]
 		switch {
 		case c <= ' ':
-			n.i++
-			if l := len(n.out); l > 0 && n.out[l-1] != ' ' {
-				n.out = append(n.out, ' ')
-			}
+			n.blank()
 		case isWord(c):
 			n.word()
 		case strings.HasPrefix(s[n.i:], "‹"):
@@ -30,6 +30,7 @@ func Normalise(s string) string {
 			n.i++
 		}
 	}
+	n.blank()
 	return cut(strings.TrimRight(string(n.out), " "), MaxLen)
 }
 
@@ -39,6 +40,22 @@ type normaliser struct {
 	out []byte
 	// last is the last word, which decides whether a number after it stays.
 	last string
+}
+
+// blank ends a word. Ids of the same sort in a row, however many, are one.
+func (n *normaliser) blank() {
+	n.i++
+	l := len(n.out)
+	if l == 0 || n.out[l-1] == ' ' {
+		return
+	}
+	last := bytes.LastIndexByte(n.out, ' ') + 1
+	word := n.out[last:]
+	if bytes.IndexByte(word, '#') >= 0 && bytes.HasSuffix(n.out[:last], append([]byte(" "+string(word)), ' ')) {
+		n.out = n.out[:last]
+		return
+	}
+	n.out = append(n.out, ' ')
 }
 
 // masked writes ‹kind› for ‹kind:…›.
@@ -103,7 +120,9 @@ func (n *normaliser) number(end int) {
 	if l > 0 && n.out[l-1] == '#' || l > 1 && n.out[l-1] == ' ' && n.out[l-2] == '#' {
 		return
 	}
-	if l > 1 && n.out[l-1] == '-' && (n.out[l-2] == ' ' || n.out[l-2] == '=' || n.out[l-2] == '(') {
+	if l > 1 && n.out[l-1] == '-' && n.out[l-2] == '_' {
+		n.out = n.out[:l-1] // blk_-12
+	} else if l > 1 && n.out[l-1] == '-' && (n.out[l-2] == ' ' || n.out[l-2] == '=' || n.out[l-2] == '(') {
 		n.out[l-1] = '#' // a sign
 		return
 	}

@@ -14,10 +14,6 @@ import (
 // decode reads an event that was not masked yet. What it refuses no further
 // try can change.
 func decode(d *bus.Delivery) (*events.Event, error) {
-	if schema := d.Header[bus.HeaderSchema]; schema != strconv.Itoa(events.SchemaVersion) {
-		// A header could hold anything, so it is not quoted as it is.
-		return nil, fmt.Errorf("cannot read message %d of %s: its schema has version %.8q, this masker reads %d", d.Sequence, bus.StreamRaw, schema, events.SchemaVersion)
-	}
 	e, err := events.Decode(d.Data)
 	if err != nil {
 		return nil, err

@@ -116,10 +116,14 @@ func derive(key []byte, purpose string) ([]byte, error) {
 	return out, nil
 }
 
-// holder is the name under which this process holds the janitor's lease. Two
-// maskers on one machine must not share it, or both would trim; in a container,
-// where the process id is always the same, a restart goes on at once.
-func holder() string {
+// holder is the name under which this process holds the janitor's lease. Beside
+// an embedded broker there is no other masker, so that the name stays the same
+// and a start after a crash goes on at once. Else two maskers on one machine
+// must not share a name, or both would trim.
+func holder(embedded bool) string {
+	if embedded {
+		return name + "-embedded"
+	}
 	host, err := os.Hostname()
 	if err != nil {
 		host = "unknown"

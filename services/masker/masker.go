@@ -66,7 +66,7 @@ func OptionsFrom(rt *service.Runtime) Options {
 		Key:        []byte(s.MaskKey),
 		Workers:    s.MaxWorkers,
 		Janitor:    true,
-		Holder:     holder(),
+		Holder:     holder(s.NatsURL == ""),
 		RawKeep:    s.RawKeep,
 		EventsKeep: s.EventsKeep,
 	}

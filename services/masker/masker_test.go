@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -26,9 +25,7 @@ func testOptions(t *testing.T, conn *bus.Conn) Options {
 	t.Helper()
 	rt := servicetest.Testing(t, conn).For(service.Masker)
 	rt.Settings.MaskKey = "a key for tests"
-	o := OptionsFrom(rt)
-	o.Janitor = false
-	return o
+	return OptionsFrom(rt)
 }
 
 // start runs a masker until the test ends.
@@ -168,7 +165,6 @@ func TestRefusedGoesSealedToDead(t *testing.T) {
 }
 
 func TestDecode(t *testing.T) {
-	good := map[string]string{bus.HeaderSchema: strconv.Itoa(events.SchemaVersion)}
 	f := func(header map[string]string, data, want string) {
 		t.Helper()
 		_, err := decode(&bus.Delivery{Header: header, Data: []byte(data)})
@@ -176,12 +172,10 @@ func TestDecode(t *testing.T) {
 			t.Errorf("decode: %v, want %q", err, want)
 		}
 	}
-	f(nil, `{"id":"1"}`, "schema")
-	f(map[string]string{bus.HeaderSchema: "99"}, `{"id":"1"}`, "schema")
-	f(good, `password=hunter2`, "cannot decode")
-	f(good, `{"message":"hunter2"}`, "no id")
-	f(map[string]string{bus.HeaderSchema: "1", bus.HeaderRun: "x"}, `{"id":"1"}`, bus.HeaderRun)
-	if e, err := decode(&bus.Delivery{Header: good, Data: []byte(`{"id":"1"}`)}); err != nil || e.ID != "1" {
+	f(nil, `password=hunter2`, "cannot decode")
+	f(nil, `{"message":"hunter2"}`, "no id")
+	f(map[string]string{bus.HeaderRun: "x"}, `{"id":"1"}`, bus.HeaderRun)
+	if e, err := decode(&bus.Delivery{Data: []byte(`{"id":"1"}`)}); err != nil || e.ID != "1" {
 		t.Errorf("decode: %v", err)
 	}
 }
@@ -249,11 +243,14 @@ func TestStoppedIsNotCoarse(t *testing.T) {
 }
 
 func TestSharedKey(t *testing.T) {
+	conn := bustest.New(t)
+	kv, err := conn.KV(t.Context(), bus.BucketMasker)
+	if err != nil {
+		t.Fatal(err)
+	}
 	f := func(first, second string, want error) {
 		t.Helper()
-		conn := bustest.New(t)
-		kv, err := conn.KV(t.Context(), bus.BucketMasker)
-		if err != nil {
+		if err := kv.Delete(t.Context(), keyEntry); err != nil {
 			t.Fatal(err)
 		}
 		a, err := sharedKey(t.Context(), kv, []byte(first))

@@ -157,12 +157,12 @@ func (f *finder) value(n name, at int, how form, keyQuote, key string, han bool)
 	quote := ""
 	if strings.HasSuffix(keyQuote, `"`) || strings.HasSuffix(keyQuote, "'") {
 		quote = keyQuote
-		end = at + f.untilAny(f.s[at:end], "}]")
+		end = at + untilAny(f.s[at:end], "}]")
 	}
 	return f.judge(n, at, end, how, false, quote, key)
 }
 
-func (f *finder) untilAny(s, marks string) int {
+func untilAny(s, marks string) int {
 	if i := strings.IndexAny(s, marks); i >= 0 {
 		return i
 	}

@@ -79,7 +79,10 @@ func keyShapes() []keyShape {
 
 // look masks the key that begins at start.
 func (k keyShape) look(f *finder, start, end int) {
-	if f.s[start:end] != k.prefix || !f.startsWord(start) || start < f.covered && f.inFound(start) {
+	if f.s[start:end] != k.prefix || !f.startsWord(start) {
+		return
+	}
+	if last := len(f.found) - 1; last >= 0 && f.found[last].kind == kindKey && start < f.found[last].end {
 		return
 	}
 	stop := f.run(end, k.most+1, k.set)

@@ -74,6 +74,7 @@ func TestText(t *testing.T) {
 	f("CREATE USER a IDENTIFIED BY 'hunter2'", "CREATE USER a IDENTIFIED BY '‹password›'")
 	f("登录失败，密码：hunter2，请重试", "登录失败，密码：‹password›，请重试")
 	f("密码是hunter2请妥善保管", "密码是‹password›请妥善保管")
+	f("aws_access_key_id="+awsKey, "aws_access_key_id=‹key›")
 	f("api_key = 'a1b2c3d4e5'", "api_key = '‹secret›'")
 	f("accessKeySecret=Ab3dEf6hIj9", "accessKeySecret=‹secret›")
 	f(`password="unclosed value`, `password="‹password›`)
@@ -94,6 +95,8 @@ func TestText(t *testing.T) {
 	f("log: x\n"+pemBlock[60:]+"\nafter", "log: ‹private_key›\nafter")
 	// Persons.
 	f("mail to bob.smith+x@mail.example.com failed", "mail to ‹email› failed")
+	f("mailto:bob@example.com/x", "mailto:‹email›/x")
+	f("https://bob@example.com/x bob:hunter2@example.com", "https://bob@example.com/x bob:‹email›")
 	f("邮箱bob@example.cn不存在", "邮箱‹email›不存在")
 	f(`{"m":"x\tbob@example.com"}`, `{"m":"x\t‹email›"}`)
 	f("手机号13812345678已注册", "手机号‹phone›已注册")

@@ -20,11 +20,18 @@ func (f *finder) email(at, _ int) {
 	if dot <= 0 || strings.Contains(domain, "..") || !topDomain(domain[dot+1:]) || isWord(f.at(end)) || f.at(end) == '@' {
 		return
 	}
-	// user:pass@host of a URL, git@host:path, user@host/path of a module.
-	if f.at(start-1) == '/' && f.at(start-2) == '/' || f.at(start-1) == ':' || local == "git" || f.at(end) == '/' || f.at(end) == ':' && isAlpha(f.at(end+1)) {
+	// git@host:path names a repository.
+	if local == "git" || f.at(end) == ':' && isAlpha(f.at(end+1)) || f.inUserinfo(start) {
 		return
 	}
 	f.add(kindEmail, start, end)
+}
+
+// inUserinfo tells whether a place lies before the @ of a URL, where userinfo
+// looks.
+func (f *finder) inUserinfo(at int) bool {
+	head := f.runBack(at, 256, func(c byte) bool { return c > ' ' && strings.IndexByte("/?#\"'<>", c) < 0 })
+	return f.at(head-1) == '/' && f.at(head-2) == '/' && f.at(head-3) == ':'
 }
 
 // topDomain tells a top-level domain from the ending of a file or a unit.
