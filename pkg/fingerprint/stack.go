@@ -97,7 +97,7 @@ func functionName(s string) string {
 // foldDigits takes out the numbers behind $, #, . and the names of closures:
 // lambda$run$0, func2.1, Outer$1. Those of a name itself stay (sha256, utf8).
 func foldDigits(s string) string {
-	if strings.IndexAny(s, "$#.") < 0 {
+	if !strings.ContainsAny(s, "$#.") {
 		return s
 	}
 	var b strings.Builder
