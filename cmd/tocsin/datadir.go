@@ -22,8 +22,7 @@ func openDataDir(dataDir string) (*dataDirLock, error) {
 	if err := os.MkdirAll(dataDir, 0o700); err != nil {
 		return nil, fmt.Errorf("cannot make DATA_DIR=%s: %w; set DATA_DIR to a folder that can be written", dataDir, err)
 	}
-	// It may have been made by hand, or by a container's volume: it holds keys.
-	if err := os.Chmod(dataDir, 0o700); err != nil {
+	if err := closeToOthers(dataDir); err != nil {
 		return nil, fmt.Errorf("cannot close DATA_DIR=%s to others: %w; set DATA_DIR to a folder of your own", dataDir, err)
 	}
 	f, err := os.OpenFile(lockPath(dataDir), os.O_CREATE|os.O_RDWR, 0o600)
@@ -39,6 +38,24 @@ func openDataDir(dataDir string) (*dataDirLock, error) {
 			dataDir, holder(dataDir))
 	}
 	return &dataDirLock{f}, nil
+}
+
+// closeToOthers makes a folder of mode 0700 that was made by hand or by a
+// container's volume. One that holds something else (somebody has set DATA_DIR
+// to /var/lib) is left as it is: what lies in it may be others' to read.
+func closeToOthers(dataDir string) error {
+	entries, err := os.ReadDir(dataDir)
+	if err != nil {
+		return err
+	}
+	ours := len(entries) == 0
+	for _, e := range entries {
+		ours = ours || e.Name() == filepath.Base(lockPath(dataDir))
+	}
+	if !ours {
+		return nil
+	}
+	return os.Chmod(dataDir, 0o700)
 }
 
 // holder names the process that holds the lock as far as it is known: run.json

@@ -88,6 +88,37 @@ func TestDataDirIsLocked(t *testing.T) {
 	_ = again.Close()
 }
 
+func TestDataDirIsClosedToOthers(t *testing.T) {
+	mode := func(dir string) os.FileMode {
+		t.Helper()
+		lock, err := openDataDir(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer lock.Close()
+		info, err := os.Stat(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return info.Mode().Perm()
+	}
+	empty, full := filepath.Join(t.TempDir(), "empty"), filepath.Join(t.TempDir(), "full")
+	for _, dir := range []string{empty, full} {
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(full, "of-somebody-else"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if got := mode(empty); got != 0o700 {
+		t.Errorf("an empty folder has mode %o, want 700", got)
+	}
+	if got := mode(full); got != 0o755 {
+		t.Errorf("a folder with files of others has mode %o, want 755 as before", got)
+	}
+}
+
 func TestLockHeldWithoutLock(t *testing.T) {
 	if held, err := lockHeld(t.TempDir()); held || err != nil {
 		t.Errorf("lockHeld = %v, %v in an empty folder", held, err)

@@ -26,16 +26,16 @@ func TestUpKilled(t *testing.T) {
 	logs := newLiveLogs(t, s.logs)
 	var told strings.Builder
 	var stop func()
-	random := rand.New(rand.NewPCG(1, 2))
 	for i := range kills {
 		p := s.up(t, "--alerts", "jsonl")
 		p.waitReady(t)
 		if i == 0 { // what is there before the first start would be backlog
 			stop = writeInBackground(t, logs)
 		}
-		live(t, p, 300*time.Millisecond+time.Duration(random.Int64N(int64(1700*time.Millisecond))))
+		live(t, p, 300*time.Millisecond+rand.N(1700*time.Millisecond))
 		p.kill()
 		told.WriteString(wholeLines(p.stdout.String()))
+		exported(t, s.env) // works after a kill too
 	}
 	stop()
 	last := s.up(t, "--alerts", "jsonl")

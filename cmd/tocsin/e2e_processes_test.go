@@ -60,6 +60,15 @@ func sameAsUp(t *testing.T, analysed bool, settings ...string) {
 	}
 	_, got = exported(t, f.env)
 	compareEvents(t, got, want)
+	told := 0
+	for _, e := range got {
+		if e.Analysis != nil && e.Analysis.RootCause == scriptedCause {
+			told++
+		}
+	}
+	if analysed != (told > 0) {
+		t.Errorf("%d events hold what the model said", told)
+	}
 }
 
 // settled waits until the store no longer changes: the same count twice, one

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -201,6 +202,9 @@ func TestUpOnTestLog(t *testing.T) {
 			t.Errorf("/metrics does not expose %s", name)
 		}
 	}
+	if r, err := readRunFile(s.data); err != nil || fetch(t, "http://"+r.Metrics+"/readyz") != "ready\n" {
+		t.Errorf("/readyz does not say that it is ready, %v", err)
+	}
 	if out, code := s.tocsin(t, "up"); code != 2 || !strings.Contains(out, fmt.Sprintf("pid %d", p.cmd.Process.Pid)) {
 		t.Errorf("a second `up` ended with %d: %s", code, out)
 	}
@@ -300,6 +304,40 @@ func TestUpForPeople(t *testing.T) {
 	}
 	if n := strings.Count("\n"+stderr, "\nready "); n != 1 {
 		t.Errorf("`ready` was said %d times:\n%s", n, stderr)
+	}
+}
+
+func TestUpOnATakenPort(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	s := newSite(t, fmt.Sprintf("METRICS_PORT=%d", taken.Addr().(*net.TCPAddr).Port))
+	out, code := s.tocsin(t, "up")
+	if code != 2 || !strings.Contains(out, "METRICS_PORT") || !strings.Contains(out, "2112") {
+		t.Errorf("it ended with %d: %s", code, out)
+	}
+	if _, err := os.Stat(runFilePath(s.data)); err == nil {
+		t.Error("run.json was left behind")
+	}
+}
+
+// TestUpOnABrokerOfOnesOwn runs `up` with NATS_URL set.
+func TestUpOnABrokerOfOnesOwn(t *testing.T) {
+	f := newFarm(t, "AI_ENABLE=false")
+	f.copyTestLog(t)
+	p := f.up(t)
+	p.waitReady(t)
+	p.waitOutput(t, "an alert", p.stdout, 20*time.Second, func(out string) bool { return out != "" })
+	if code, took := p.interrupt(t); code != 0 || took > 5*time.Second {
+		t.Errorf("SIGINT ended it with %d after %s\n%s", code, took, p.stderr)
+	}
+	if _, err := os.Stat(brokerDir(f.data)); err == nil {
+		t.Error("it made a broker of its own beside that of NATS_URL")
+	}
+	if _, list := exported(t, f.env); len(list) == 0 {
+		t.Error("nothing was stored")
 	}
 }
 

@@ -206,13 +206,15 @@ func (u *up) services(ctx context.Context, server *service.Server) error {
 			service.PrintReady(u.stderr, upName, "metrics "+server.URL())
 		}
 	}()
-	go func() {
-		if u.command.Quiet {
-			return
-		}
-		if err := writeMinutes(own, u.stderr, u.rt.Registry); err != nil {
-			u.rt.Log.Error("the line a minute has ended", "error", err)
-		}
-	}()
+	if !u.command.Quiet {
+		go u.minutes(own)
+	}
 	return runParts(ctx, parts)
+}
+
+// minutes writes the line a minute until ctx is done.
+func (u *up) minutes(ctx context.Context) {
+	if err := writeMinutes(ctx, u.stderr, u.rt.Registry); err != nil {
+		u.rt.Log.Error("there is no line a minute any more", "error", err)
+	}
 }
