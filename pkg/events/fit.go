@@ -60,7 +60,7 @@ func cutFrames(frames []Frame, n int) []Frame {
 func cutLines(lines []string, limit int) []string {
 	var short []string
 	for _, line := range lines {
-		short = append(short, cutEnd(line, limit))
+		short = append(short, CutEnd(line, limit))
 	}
 	return short
 }
@@ -69,50 +69,82 @@ func cutLines(lines []string, limit int) []string {
 // and leaves out what is no use when cut.
 func cutRest(e *Event, limit int) {
 	for _, s := range []*string{&e.Host, &e.Level, &e.SeverityReason, &e.Rule, &e.Language, &e.Class, &e.Message} {
-		*s = cutEnd(*s, limit)
+		*s = CutEnd(*s, limit)
 	}
 	e.Tags = cutLines(e.Tags[:min(len(e.Tags), 20)], limit)
 	e.Frames = nil
 	if k := e.Kernel; k != nil {
-		e.Kernel = &Kernel{Title: cutEnd(k.Title, limit), Type: cutEnd(k.Type, limit), Comm: cutEnd(k.Comm, limit),
+		e.Kernel = &Kernel{Title: CutEnd(k.Title, limit), Type: CutEnd(k.Type, limit), Comm: CutEnd(k.Comm, limit),
 			CPU: k.CPU, PID: k.PID, BlockedFor: k.BlockedFor, Corrupted: k.Corrupted}
 	}
 }
 
-// cutEnd keeps the first limit bytes of s, less where a character would be cut.
-func cutEnd(s string, limit int) string {
-	if len(s) <= limit {
-		return s
+// CutEnd keeps at most the first limit bytes of text, cut where no word is
+// halved: what is cut may not be masked yet, and half a password, or one
+// without the "@" behind it, is no longer recognised as one. It cuts behind the
+// last blank, character outside ASCII or end of a JSON value, and before a
+// quotation that the cut would leave open. Nothing stays of a text that has no
+// such place.
+func CutEnd(text string, limit int) string {
+	if len(text) <= limit {
+		return text
 	}
-	return s[:runeStart(s, max(limit, 0))]
+	head := text[:runeStart(text, max(limit, 0))]
+	line := head[strings.LastIndexByte(head, '\n')+1:]
+	if open := openQuote(line); open >= 0 {
+		head = head[:len(head)-len(line)+open]
+	}
+	for end := len(head); end > 0; end-- {
+		switch c := head[end-1]; {
+		case c == ' ', c == '\t', c == '\n', c >= utf8.RuneSelf:
+			return head[:end]
+		case c == ',' && end > 1 && strings.IndexByte(`"}]`, head[end-2]) >= 0:
+			return head[:end]
+		}
+	}
+	return ""
+}
+
+// openQuote gives where a quotation begins that line does not close, else -1.
+func openQuote(line string) int {
+	open := -1
+	for i := 0; i < len(line); i++ {
+		switch {
+		case line[i] == '\\':
+			i++
+		case line[i] == '"' && open < 0:
+			open = i
+		case line[i] == '"':
+			open = -1
+		}
+	}
+	return open
 }
 
 // CutMiddle shortens text to at most limit bytes by taking out its middle: two
-// thirds of what stays are the head, one third the tail, cut at line ends where
-// one is near and never inside a character. The place of the cut says how many
-// bytes are missing, the second result too.
+// thirds of what stays are the head, cut as CutEnd does, one third the tail,
+// which begins at a line's start (a text of one line has none). The place of
+// the cut says how many bytes are missing, the second result too.
 func CutMiddle(text string, limit int) (string, int) {
 	if len(text) <= limit {
 		return text, 0
 	}
 	const room = 64 // for the mark
 	if limit <= 2*room {
-		short := cutEnd(text, limit)
+		short := CutEnd(text, limit)
 		return short, len(text) - len(short)
 	}
 	keep := limit - room
-	head := runeStart(text, keep*2/3)
-	tail := len(text) - keep/3
-	for tail < len(text) && !utf8.RuneStart(text[tail]) {
-		tail++
+	head := CutEnd(text, keep*2/3)
+	if i := strings.LastIndexByte(head, '\n'); i > len(head)/2 {
+		head = head[:i+1]
 	}
-	if i := strings.LastIndexByte(text[:head], '\n'); i > head/2 {
-		head = i + 1
+	tail := ""
+	if i := strings.IndexByte(text[len(text)-keep/3:], '\n'); i >= 0 {
+		tail = text[len(text)-keep/3+i+1:]
 	}
-	if i := strings.IndexByte(text[tail:], '\n'); i >= 0 && i < (len(text)-tail)/2 {
-		tail += i + 1
-	}
-	return text[:head] + fmt.Sprintf("… %d bytes cut …\n", tail-head) + text[tail:], tail - head
+	cut := len(text) - len(head) - len(tail)
+	return head + fmt.Sprintf("… %d bytes cut …\n", cut) + tail, cut
 }
 
 // runeStart gives the largest index ≤ i at which a character of s starts.

@@ -22,21 +22,42 @@ func TestCutMiddle(t *testing.T) {
 	f("", 0, "", 0)
 	f("", -1, "", 0)
 	f("abc", 3, "abc", 0)
-	f("abc", 2, "ab", 1)
+	f("abc", 2, "", 3)
+	f("a bc", 3, "a ", 2)
 	f("abc", 0, "", 3)
 	f("abc", -5, "", 3)
 	f("余额", 5, "余", 3)
 	f("余额", 2, "", 6)
 	f(lines, 1100, lines, 0)
-	f(lines, 128, lines[:128], 972)
+	f(lines, 128, lines[:121], 979)
 	// Room for 64 bytes of mark, two thirds of the rest for the head, both cut
 	// at line ends.
 	f(lines, 1099, lines[:682]+"… 77 bytes cut …\n"+lines[759:], 77)
 	f(lines, 364, lines[:198]+"… 803 bytes cut …\n"+lines[1001:], 803)
-	// Without line ends near it is cut where it must be.
-	f(strings.Repeat("x", 1000), 364, strings.Repeat("x", 200)+"… 700 bytes cut …\n"+strings.Repeat("x", 100), 700)
-	// Never inside a character: 200 and 100 bytes are 66 and 33 characters.
-	f(strings.Repeat("余", 400), 364, strings.Repeat("余", 66)+"… 903 bytes cut …\n"+strings.Repeat("余", 33), 903)
+	// One line has no tail, and no word is halved.
+	f(strings.Repeat("word ", 200), 364, strings.Repeat("word ", 40)+"… 800 bytes cut …\n", 800)
+	f(strings.Repeat("x", 1000), 364, "… 1000 bytes cut …\n", 1000)
+	// Never inside a character: 200 bytes are 66 characters.
+	f(strings.Repeat("余", 400), 364, strings.Repeat("余", 66)+"… 1002 bytes cut …\n", 1002)
+}
+
+func TestCutEnd(t *testing.T) {
+	f := func(text string, limit int, want string) {
+		t.Helper()
+		if got := CutEnd(text, limit); got != want {
+			t.Errorf("%q to %d bytes: %q, want %q", text, limit, got, want)
+		}
+	}
+	f("login as bob", 12, "login as bob")
+	f("login as bob", 11, "login as ")
+	f("login as bob", 9, "login as ")
+	f("get https://bob:secret@host/", 20, "get ")
+	f(`{"a":"b","password":"hunter2"}`, 25, `{"a":"b",`)
+	f(`{"a":"b", "password":"two words"}`, 27, `{"a":"b", `)
+	f(`said "it \"is`+"\\"+`" over" now`, 16, "said ")
+	f("密码错误次数", 8, "密码")
+	f("tab\tsecret", 8, "tab\t")
+	f("first \"open\nsecond line", 20, "first \"open\nsecond ")
 }
 
 func FuzzCutMiddle(f *testing.F) {
@@ -114,12 +135,12 @@ func TestFit(t *testing.T) {
 		return len(e.Frames) == 200 && e.Frames[149].Line == 149 && e.Frames[150].Line == 1950 && len(e.Body) == 1600 && len(e.After) == 1
 	})
 	f("long context leaves the body", Event{Body: long[:1600], Before: []string{long, "short"}}, func(e *Event) bool {
-		return len(e.Body) == 1600 && len(e.Before) == 2 && len(e.Before[0]) == 1<<10 && e.Before[1] == "short"
+		return len(e.Body) == 1600 && len(e.Before) == 2 && len(e.Before[0]) > 900 && len(e.Before[0]) <= 1<<10 && e.Before[1] == "short"
 	})
 	f("endless context goes", Event{Body: "b", After: strings.SplitAfter(long, "\n")}, func(e *Event) bool {
 		return e.Body == "b" && e.After == nil
 	})
-	f("control characters grow sixfold", Event{Body: strings.Repeat("\x01", limit)}, func(e *Event) bool {
+	f("control characters grow sixfold", Event{Body: strings.Repeat("\x01\x01\x01\n", limit/4)}, func(e *Event) bool {
 		return e.TruncatedBytes > 0 && len(e.Body) > limit/16
 	})
 	f("further traces", Event{Body: "b", Kernel: &Kernel{Title: "t", Traces: []Trace{{Frames: frames}}}}, func(e *Event) bool {

@@ -75,17 +75,12 @@ func coarsen(e *events.Event, why string) {
 	e.Before, e.After, e.Fields, e.Frames, e.Tags = nil, nil, nil, nil, nil
 	e.Analysis = nil
 	if k := e.Kernel; k != nil {
-		e.Kernel = &events.Kernel{Title: clip(k.Title), Type: clip(k.Type)}
+		e.Kernel = &events.Kernel{Title: events.CutEnd(k.Title, maxCoarse), Type: events.CutEnd(k.Type, maxCoarse)}
 	}
 	for _, text := range []*string{&e.Message, &e.Class, &e.SeverityReason, &e.Rule, &e.Level, &e.Language, &e.Host} {
-		*text = clip(*text)
+		*text = events.CutEnd(*text, maxCoarse)
 	}
 	if len(e.File) > 4<<10 { // longer than a path can be
-		e.File = clip(e.File)
+		e.File = events.CutEnd(e.File, maxCoarse)
 	}
-}
-
-func clip(s string) string {
-	short, _ := events.CutMiddle(s, maxCoarse)
-	return short
 }
