@@ -188,10 +188,11 @@ func (l *loader) parse() Settings {
 	return s
 }
 
-// wrong notes a setting with a wrong value.
+// wrong notes a setting with a wrong value. An address that can't be read may
+// hold its password anywhere, so it is not quoted.
 func (l *loader) wrong(row setting, want string) {
 	v := l.values[row.name]
-	if row.secret {
+	if row.secret || strings.Contains(v.value, "@") || strings.Contains(v.value, "?") && strings.Contains(v.value, "=") {
 		v.value = ""
 	}
 	l.problems = append(l.problems, Problem{Name: row.name, Value: v.value, Source: v.source, Want: "it must be " + want})

@@ -384,3 +384,23 @@ func TestJoinSettings(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestAWrongAddressIsNotQuoted(t *testing.T) {
+	f := func(name, value string) {
+		t.Helper()
+		_, err := Load([]string{name + "=" + value}, filepath.Join(t.TempDir(), ".env"))
+		if err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: %v", name, err)
+			return
+		}
+		if strings.Contains(err.Error(), "Zq8Vt3") {
+			t.Errorf("%s: the error shows the password", name)
+		}
+	}
+	f("NATS_URL", "nats://user:pa/Zq8Vt3@host:4222")
+	f("NATS_URL", "nats://user:pass Zq8Vt3@host")
+	f("ES_NODES", "http://elastic:ab#cdZq8Vt3@h:9200")
+	f("ES_NODES", "elastic:ab#cdZq8Vt3@h:9200")
+	f("AI_API_URL", "http://u:p?wZq8Vt3@h/v1")
+	f("AI_API_URL", "htp://h/v1?code=Zq8Vt3")
+}
