@@ -12,6 +12,7 @@ import (
 	"os"
 
 	"tocsin/pkg/bus"
+	"tocsin/pkg/service"
 )
 
 // keyEntry is the name of the one entry of bucket masker. There is one, so
@@ -29,15 +30,18 @@ type keyRecord struct {
 	Key []byte `json:"key,omitempty"`
 }
 
-// Errors of sharedKey.
+// Errors of sharedKey. How a key is changed on purpose depends on whose broker
+// it is.
 var (
-	errOtherKey = errors.New("MASK_KEY differs from the key that this installation masks with: " +
-		"give all maskers the same MASK_KEY; to change it, stop them and empty the bucket masker, then all values get new tokens")
-	errNeedKey = errors.New("MASK_KEY is not set, but this installation masks with one: set it to the same value; " +
-		"to do without, stop all maskers and empty the bucket masker, then all values get new tokens")
-	errMadeKey = errors.New("MASK_KEY is set, but this installation masks with a key of its own making: leave MASK_KEY empty; " +
-		"to use it, stop all maskers and empty the bucket masker, then all values get new tokens")
+	errOtherKey = keyError("it differs from the key that this installation masks with; give all maskers the same MASK_KEY")
+	errNeedKey  = keyError("it is not set, but this installation masks with one; set it to the same value")
+	errMadeKey  = keyError("it is set, but this installation masks with a key of its own making; leave MASK_KEY empty")
 )
+
+func keyError(want string) error {
+	return &service.SettingsError{Problems: []service.Problem{{Name: "MASK_KEY", Want: want +
+		". To change the key on purpose (all values get new tokens): `tocsin up` on another DATA_DIR, or, on a NATS server of your own, stop the maskers and run `nats kv del masker key`"}}}
+}
 
 // sharedKey gives the key with which all maskers of an installation work.
 //
