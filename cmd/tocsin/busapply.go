@@ -38,16 +38,20 @@ func (busApplyCommand) Run(std stdio) error {
 	secrets.Add(broker.token)
 	ctx, release := service.Signals(context.Background(), log)
 	defer release()
-	conn, err := bus.Connect(ctx, bus.Options{URL: broker.url, Creds: settings.NatsCreds, Token: broker.token, Name: "bus apply", Log: log})
+	broker.apply.Log = log
+	if err := apply(ctx, settings, broker); err != nil {
+		return redactedError(secrets, err)
+	}
+	return tellApplied(std, broker.apply)
+}
+
+func apply(ctx context.Context, settings service.Settings, broker brokerAccess) error {
+	conn, err := bus.Connect(ctx, bus.Options{URL: broker.url, Creds: settings.NatsCreds, Token: broker.token, Name: "bus apply", Log: broker.apply.Log})
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	broker.apply.Log = log
-	if err := conn.Apply(ctx, broker.apply); err != nil {
-		return err
-	}
-	return tellApplied(std, broker.apply)
+	return conn.Apply(ctx, broker.apply)
 }
 
 // findBroker gives the broker of NATS_URL, else that of the running `up`.

@@ -109,7 +109,7 @@ type process struct {
 	err            error // valid once exited is closed
 }
 
-// start runs a program with these settings alone: of the environment of the
+// startProcess runs a program with these settings alone: of the environment of the
 // test only what programs need to run at all is passed on.
 func startProcess(t testing.TB, dir string, env []string, path string, args ...string) *process {
 	t.Helper()

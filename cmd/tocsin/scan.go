@@ -31,7 +31,7 @@ type scanCommand struct {
 // Help is shown by `tocsin scan --help`.
 func (scanCommand) Help() string {
 	return "MASK_LEVELS, MASK_MODE, HOST_NAME and TZ count as for `tocsin up`; nothing is stored and no broker is needed.\n\n" +
-		"Exit codes: 0 done, whatever was found; 1 a file cannot be read (it is named, the others are read) or --fail-on found something; 2 command line or settings."
+		"Exit codes: 0 done, whatever was found; 1 a file cannot be read or an event not masked (it is named, the rest goes on) or --fail-on found something; 2 command line or settings."
 }
 
 // Run scans the files one after the other.
@@ -48,16 +48,14 @@ func (c *scanCommand) Run(std stdio) error {
 	if err != nil {
 		return err
 	}
-	s := &scan{command: c, masker: masker, out: bufio.NewWriterSize(std.out, 64<<10), problems: newSummary()}
-	failed := 0
+	s := &scan{command: c, masker: masker, stderr: std.err, out: bufio.NewWriterSize(std.out, 64<<10), problems: newSummary()}
 	for _, file := range c.Files {
 		err := s.file(settings, file, std.in)
 		if errors.Is(err, errOutput) {
 			return err
 		}
 		if err != nil {
-			failed++
-			fmt.Fprintf(std.err, "tocsin: %s\n", err)
+			s.fail(err)
 		}
 	}
 	if c.Format == "text" {
@@ -68,7 +66,7 @@ func (c *scanCommand) Run(std stdio) error {
 	if err := s.out.Flush(); err != nil {
 		return fmt.Errorf("cannot write what was found: %w", err)
 	}
-	if failed > 0 || s.worst >= threshold {
+	if s.failed > 0 || s.worst >= threshold {
 		return &exitError{code: service.ExitFailed}
 	}
 	return nil
@@ -96,8 +94,16 @@ type scan struct {
 	command  *scanCommand
 	masker   *mask.Masker
 	out      *bufio.Writer
+	stderr   io.Writer
 	problems *summary
 	worst    float64
+	failed   int
+}
+
+// fail says what could not be done; the rest goes on.
+func (s *scan) fail(err error) {
+	s.failed++
+	fmt.Fprintf(s.stderr, "tocsin: %s\n", err)
 }
 
 // file scans one file; - is standard input.
@@ -155,7 +161,8 @@ func unpacked(in io.Reader) (text io.Reader, release func(), err error) {
 func (s *scan) take(e *events.Event) error {
 	shown, err := s.identify(e)
 	if err != nil {
-		return err
+		s.fail(err)
+		return nil
 	}
 	s.worst = max(s.worst, shown.Severity)
 	if s.command.Format == "text" {

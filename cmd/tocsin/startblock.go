@@ -23,7 +23,11 @@ func (u *up) startBlock(found collector.Overview, server *service.Server) {
 	}
 	s := u.rt.Settings
 	u.explain("tocsin %s", service.Version())
-	u.explain("  files    %s, %s to read, from %s", counted(len(found.Files), "file"), bytesText(found.Bytes), s.LogFilePaths)
+	if len(found.Files) == 0 {
+		u.explain("  files    none yet; waiting for %s", s.LogFilePaths)
+	} else {
+		u.explain("  files    %s, %s to read, from %s", counted(len(found.Files), "file"), bytesText(found.Bytes), s.LogFilePaths)
+	}
 	for i, file := range found.Files {
 		if i == shownFiles {
 			u.explain("           … and %d more", len(found.Files)-i)
@@ -31,7 +35,7 @@ func (u *up) startBlock(found collector.Overview, server *service.Server) {
 		}
 		u.explain("           %s  %s", plain(file.Path), bytesText(file.Bytes))
 	}
-	u.explain("  rules    %s", counted(found.Rules, "rule"))
+	u.explain("  rules    %d built in", found.Rules)
 	states := s.States()
 	for _, name := range service.Services() {
 		state, known := states[name]

@@ -30,7 +30,7 @@ func (upCommand) Help() string {
 		"Exit codes: 0 stopped in order; 1 a service failed; 2 command line, settings, or a DATA_DIR in use."
 }
 
-// name of the process at the broker, in logs and of its default port.
+// upName is the process at the broker and in its ready line.
 const upName = "up"
 
 // Run runs all services until a signal.
@@ -66,7 +66,15 @@ func (c *upCommand) Run(std stdio) error {
 	if err == nil {
 		log.Info("stopped")
 	}
-	return err
+	return redactedError(secrets, err)
+}
+
+// redactedError keeps the secrets of the settings out of what is said last.
+func redactedError(secrets *service.Redactor, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &exitError{service.ExitCode(err), errors.New(secrets.String(err.Error()))}
 }
 
 // stopLimit gives the context in which everything must have stopped: it ends
