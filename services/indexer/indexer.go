@@ -35,11 +35,16 @@ type Options struct {
 	Path string
 	// ESNodes are the addresses of an Elasticsearch (ES_NODES).
 	ESNodes string
-	// Workers is how many messages are written at once (MAX_WORKERS).
+	// Workers sets the size of a transaction: batchOf events for each
+	// (MAX_WORKERS).
 	Workers int
 
 	open func(path string) (store.Store, error)
 }
+
+// batchOf is how many events of a transaction count as one in work: writing
+// them costs little beside the sync that all of them share.
+const batchOf = 10
 
 // OptionsFrom takes the options from the settings.
 func OptionsFrom(rt *service.Runtime) Options {
@@ -117,7 +122,7 @@ func (s *Service) Run(ctx context.Context) (err error) {
 			Durable: name,
 			Service: name,
 			Workers: 1, // one transaction at a time; the batch makes it fast
-			Batch:   s.Workers,
+			Batch:   batchOf * s.Workers,
 			Handle:  s.handle,
 			Observe: s.Observe,
 			OnDown:  s.Well,

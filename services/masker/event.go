@@ -29,15 +29,9 @@ func decode(d *bus.Delivery) (*events.Event, error) {
 }
 
 // maskEvent masks an event of size bytes and names its problem. An event that
-// takes too long or is too big is masked coarsely; every other failure, a panic
-// included, is an error, and the event must not be passed on.
-func (s *Service) maskEvent(ctx context.Context, e *events.Event, size int64) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			// The value of a panic may quote the text; its type does not.
-			err = fmt.Errorf("cannot mask event %s: panic of type %T", e.ID, p)
-		}
-	}()
+// takes too long or is too big is masked coarsely; every other failure is
+// an error, and the event must not be passed on.
+func (s *Service) maskEvent(ctx context.Context, e *events.Event, size int64) error {
 	e.Masked = nil
 	if size > events.MaxEncoded {
 		coarsen(e, "it is too big")
@@ -49,7 +43,7 @@ func (s *Service) maskEvent(ctx context.Context, e *events.Event, size int64) (e
 	}
 	limited, cancel := context.WithTimeout(ctx, s.limit)
 	defer cancel()
-	err = s.masker.EventContext(limited, e)
+	err := s.masker.EventContext(limited, e)
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
 		*e = headline
 		coarsen(e, "masking it took too long")

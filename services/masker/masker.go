@@ -159,14 +159,17 @@ func (s *Service) prepare(ctx context.Context) error {
 	return err
 }
 
+// batchOf is how many events travel together for each that is masked at once.
+const batchOf = 10
+
 func (s *Service) consume(ctx context.Context) error {
 	s.Ready()
 	return s.Bus.Consume(ctx, bus.ConsumeOptions{
 		Stream:  bus.StreamRaw,
 		Durable: name,
 		Service: name,
-		Workers: s.Workers,
-		Handle:  bus.Each(s.handle),
+		Batch:   batchOf * s.Workers,
+		Handle:  s.handle,
 		Seal:    s.seal.Seal,
 		Observe: s.Observe,
 		Log:     s.Log,
@@ -184,20 +187,73 @@ func (s *Service) told(state bus.State) {
 // headerTrace carries the trace of W3C Trace Context.
 const headerTrace = "traceparent"
 
-// handle masks one event. Its errors hold no text of the event: they end in
-// logs and beside dead letters.
-func (s *Service) handle(ctx context.Context, d *bus.Delivery) error {
+// handle masks a batch, MAX_WORKERS events at once, and passes them on together
+// in their order: one synced write serves them all. Its errors hold no text of
+// the events: they end in logs and beside dead letters.
+func (s *Service) handle(ctx context.Context, batch []*bus.Delivery) []error {
+	errs := make([]error, len(batch))
+	out := make([]*ready, len(batch))
+	var g errgroup.Group
+	g.SetLimit(s.Workers)
+	for i, d := range batch {
+		g.Go(func() error {
+			out[i], errs[i] = s.maskDelivery(ctx, d)
+			return nil
+		})
+	}
+	_ = g.Wait() // every error stands in errs
+	var msgs []bus.Message
+	for _, m := range out {
+		if m != nil {
+			msgs = append(msgs, m.message)
+		}
+	}
+	together := s.publisher.Publish(ctx, msgs...)
+	for i, m := range out {
+		if m == nil {
+			continue
+		}
+		if together != nil && ctx.Err() == nil {
+			// One of them is refused: singly it is found out which.
+			errs[i] = s.publisher.Publish(ctx, m.message)
+		} else {
+			errs[i] = together
+		}
+		if errs[i] != nil {
+			errs[i] = fmt.Errorf("cannot pass on event %s: %w", m.id, errs[i])
+			continue
+		}
+		s.metrics.count(m.kinds)
+	}
+	return errs
+}
+
+// ready is a masked event that may leave.
+type ready struct {
+	id      string
+	message bus.Message
+	kinds   map[string]int
+}
+
+// maskDelivery does all for one event that can be done without the broker. A
+// panic is an error of that event alone.
+func (s *Service) maskDelivery(ctx context.Context, d *bus.Delivery) (_ *ready, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			// The value of a panic may quote the text; its type does not.
+			err = fmt.Errorf("cannot mask message %d of %s: panic of type %T", d.Sequence, bus.StreamRaw, p)
+		}
+	}()
 	e, err := decode(d)
 	if err != nil {
-		return bus.Reject(err)
+		return nil, bus.Reject(err)
 	}
-	before := int64(len(d.Data))
-	if err := s.maskEvent(ctx, e, before); err != nil {
-		return err
+	if err := s.maskEvent(ctx, e, int64(len(d.Data))); err != nil {
+		return nil, err
 	}
 	data, err := events.Fit(e, events.MaxEncoded)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	run := d.Run()
 	header := map[string]string{}
@@ -207,14 +263,10 @@ func (s *Service) handle(ctx context.Context, d *bus.Delivery) error {
 	if trace := d.Header[headerTrace]; trace != "" {
 		header[headerTrace] = trace
 	}
-	if err := s.publisher.Publish(ctx, bus.Message{
+	return &ready{id: e.ID, kinds: e.Masked, message: bus.Message{
 		Subject: bus.SubjectMasked,
 		ID:      bus.MsgID(bus.SubjectMasked, e.ID, run),
 		Data:    data,
 		Header:  header,
-	}); err != nil {
-		return fmt.Errorf("cannot pass on event %s: %w", e.ID, err)
-	}
-	s.metrics.count(e.Masked)
-	return nil
+	}}, nil
 }

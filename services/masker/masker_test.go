@@ -226,8 +226,12 @@ func TestTooBigIsMaskedCoarsely(t *testing.T) {
 func TestPanicIsAnErrorWithoutText(t *testing.T) {
 	s := prepared(t, func(*Options) {})
 	s.masker = nil // every use panics
-	err := s.maskEvent(t.Context(), &events.Event{ID: "7", Message: "hunter2"}, 1)
-	if err == nil || strings.Contains(err.Error(), "hunter2") || !strings.Contains(err.Error(), "event 7") {
+	data, err := events.Encode(&events.Event{ID: "7", Message: "hunter2"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = s.maskDelivery(t.Context(), &bus.Delivery{Data: data, Sequence: 7})
+	if err == nil || strings.Contains(err.Error(), "hunter2") || !strings.Contains(err.Error(), "message 7") {
 		t.Errorf("error %v", err)
 	}
 }
