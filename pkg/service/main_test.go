@@ -138,6 +138,17 @@ func TestMainASecondSignalEndsAtOnce(t *testing.T) {
 	}
 }
 
+func TestMainTakesAnEchoForOneSignal(t *testing.T) {
+	_, url := bustest.Raw(t)
+	c := start(t, Masker, "", []string{"NATS_URL=" + url})
+	c.waitFor(t, "^ready ")
+	c.signal(t, syscall.SIGINT)
+	_ = c.Process.Signal(syscall.SIGINT) // it may have ended already
+	if code, text := c.end(t); code != ExitOK {
+		t.Errorf("exit code %d:\n%s", code, text)
+	}
+}
+
 func TestMainStopsWhileTheBrokerIsAway(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
