@@ -40,20 +40,14 @@ func openDataDir(dataDir string) (*dataDirLock, error) {
 	return &dataDirLock{f}, nil
 }
 
-// closeToOthers makes a folder of mode 0700 that was made by hand or by a
-// container's volume. One that holds something else (somebody has set DATA_DIR
-// to /var/lib) is left as it is: what lies in it may be others' to read.
+// closeToOthers makes an empty folder, made by hand or as a container's volume,
+// one of mode 0700. One that holds something is left as it is: it is closed
+// already, or it is not ours alone (somebody has set DATA_DIR to /var/lib) and
+// only what is made in it is closed.
 func closeToOthers(dataDir string) error {
 	entries, err := os.ReadDir(dataDir)
-	if err != nil {
+	if err != nil || len(entries) > 0 {
 		return err
-	}
-	ours := len(entries) == 0
-	for _, e := range entries {
-		ours = ours || e.Name() == filepath.Base(lockPath(dataDir))
-	}
-	if !ours {
-		return nil
 	}
 	return os.Chmod(dataDir, 0o700)
 }

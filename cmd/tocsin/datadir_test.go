@@ -114,8 +114,10 @@ func TestDataDirIsClosedToOthers(t *testing.T) {
 	if got := mode(empty); got != 0o700 {
 		t.Errorf("an empty folder has mode %o, want 700", got)
 	}
-	if got := mode(full); got != 0o755 {
-		t.Errorf("a folder with files of others has mode %o, want 755 as before", got)
+	for start := range 2 { // the second finds the lock of the first
+		if got := mode(full); got != 0o755 {
+			t.Errorf("start %d: a folder with files of others has mode %o, want 755 as before", start+1, got)
+		}
 	}
 }
 

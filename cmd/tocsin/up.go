@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"sync"
 	"time"
 
 	"tocsin/pkg/bus"
@@ -59,10 +58,11 @@ func (c *upCommand) Run(std stdio) error {
 
 	rt := service.NewRuntime(upName, settings, log, secrets, service.Services()...)
 	u := &up{command: c, rt: rt, stdout: std.out, stderr: secrets.Writer(std.err)}
-	limit, cancel := stopLimit(ctx)
-	defer cancel()
+	stopTime := service.StopTime(ctx)
 	err = u.run(ctx)
-	err = errors.Join(err, u.stack.Stop(limit()))
+	limit, cancel := stopTime()
+	defer cancel()
+	err = errors.Join(err, u.stack.Stop(limit))
 	if err == nil {
 		log.Info("stopped")
 	}
@@ -75,16 +75,6 @@ func redactedError(secrets *service.Redactor, err error) error {
 		return nil
 	}
 	return &exitError{service.ExitCode(err), errors.New(secrets.String(err.Error()))}
-}
-
-// stopLimit gives the context in which everything must have stopped: it ends
-// service.StopWithin after ctx did, else after limit was called.
-func stopLimit(ctx context.Context) (limit func() context.Context, cancel context.CancelFunc) {
-	limited, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	var once sync.Once
-	begin := func() { once.Do(func() { time.AfterFunc(service.StopWithin, cancel) }) }
-	context.AfterFunc(ctx, begin)
-	return func() context.Context { begin(); return limited }, cancel
 }
 
 // up is one run of all services in this process.
@@ -128,9 +118,9 @@ func (u *up) run(ctx context.Context) error {
 	return u.services(ctx, server)
 }
 
-// asked takes an error that only says that ctx was ended by a signal as none.
+// asked takes what fails because a signal ended the start as no error.
 func asked(ctx context.Context, err error) error {
-	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+	if ctx.Err() != nil {
 		return nil
 	}
 	return err
