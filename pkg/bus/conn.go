@@ -25,7 +25,8 @@ type Options struct {
 	Log  *slog.Logger
 }
 
-// Conn is a connection to the broker. It reconnects for ever.
+// Conn is a connection to the broker. It reconnects for ever, also while the
+// broker refuses the credentials (they may be in the middle of a change).
 type Conn struct {
 	nc  *nats.Conn
 	js  jetstream.JetStream
@@ -36,7 +37,12 @@ type Conn struct {
 const (
 	reconnectWait  = 250 * time.Millisecond
 	requestTimeout = 5 * time.Second
-	flushTimeout   = 2 * time.Second
+	// flushTimeout is part of every stop: a broker that hangs must not hold it up.
+	flushTimeout = 500 * time.Millisecond
+	// pingEvery finds out within 15 s that a broker's machine is gone or hangs;
+	// the library's default takes 4 min and more, which no failover survives.
+	pingEvery = 5 * time.Second
+	pingsOut  = 2
 )
 
 // Connect connects, waiting for the broker until ctx is done. A refusal
@@ -53,6 +59,10 @@ func Connect(ctx context.Context, o Options) (*Conn, error) {
 		// Without a buffer a publish during an outage fails at once and is
 		// repeated in order, instead of arriving after its repetition.
 		nats.ReconnectBufSize(-1),
+		nats.PingInterval(pingEvery),
+		nats.MaxPingsOutstanding(pingsOut),
+		// Else the second refusal would close the connection for good.
+		nats.IgnoreAuthErrorAbort(),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			if err != nil {
 				o.Log.Warn("broker out of reach; reconnecting", "err", err)

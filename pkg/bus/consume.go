@@ -21,8 +21,14 @@ const (
 	AckWait = 6 * time.Second
 	// fetchWait bounds how long a stop waits for a pull that is under way.
 	fetchWait = 400 * time.Millisecond
+	// maxFetch bounds one pull: at most 32 MiB of the largest events. The broker
+	// cuts off a client that has 64 MiB to read, and what is long on its way
+	// outlives AckWait.
+	maxFetch = 50
 	// stopGrace is how long work in hand may take after a stop.
 	stopGrace = 3 * time.Second
+	// lastWrite bounds what is noted of a message after that.
+	lastWrite = 700 * time.Millisecond
 	firstDown = time.Second
 	maxDown   = 30 * time.Second
 )
@@ -85,7 +91,15 @@ func (c *Conn) Consume(ctx context.Context, o ConsumeOptions) error {
 		held:           map[*item]struct{}{},
 	}
 	l.queue = make(chan *item, l.capacity)
+	if err := l.begin(ctx); err != nil {
+		return stopped(ctx, err)
+	}
 	l.run(ctx)
+	// A lost acknowledgement is a second delivery. A broker that does not
+	// answer this will not answer more.
+	if c.Connected() && c.nc.FlushTimeout(flushTimeout) == nil {
+		l.end()
+	}
 	return nil
 }
 
@@ -108,12 +122,17 @@ type loop struct {
 	// alone is held for writing by whoever works on a suspect: nothing else is
 	// in work then, so that a crash tells whose fault it is.
 	alone sync.RWMutex
+	// unclean: the loop before this one ended by a crash, see careful.go.
+	unclean bool
 
 	mu    sync.Mutex
 	held  map[*item]struct{} // everything delivered and not answered yet
 	down  int                // workers that hold work for a dependency
 	free  chan struct{}      // signals that held or down went down
 	pulls error              // why the last pull failed, to say it once
+	tell  sync.Mutex         // keeps what OnDown is told in order
+	// careful is until when everybody is a suspect, if unclean.
+	careful time.Time
 }
 
 // item is a delivery with what its acknowledgement needs.
@@ -147,9 +166,6 @@ func (l *loop) run(ctx context.Context) {
 	cancel()
 	<-beating
 	l.handBack()
-	if l.conn.Connected() {
-		_ = l.conn.nc.FlushTimeout(flushTimeout) // a lost ack is a second delivery
-	}
 }
 
 // pull fetches as much as there is room for, until ctx is done.
@@ -165,7 +181,7 @@ func (l *loop) pull(ctx context.Context) {
 			consumer, err = l.conn.js.Consumer(ctx, l.Stream, l.Durable)
 		}
 		if err == nil {
-			err = l.fetch(consumer, room)
+			err = l.fetch(consumer, min(room, maxFetch))
 		}
 		if err == nil {
 			l.pulls = nil
@@ -274,7 +290,7 @@ func (l *loop) worker(ctx, work context.Context) {
 			l.bury(work, first, 1, err, 0)
 			continue
 		}
-		if first.Deliveries > 1 {
+		if l.suspect(first) {
 			l.alone.Lock()
 			l.workAlone(ctx, work, first)
 			l.alone.Unlock()
@@ -289,7 +305,7 @@ func (l *loop) worker(ctx, work context.Context) {
 				if !ok {
 					break gather
 				}
-				if it.Deliveries > 1 || it.knownSchema() != nil {
+				if l.suspect(it) || it.knownSchema() != nil {
 					next = it
 					break gather
 				}
@@ -341,7 +357,7 @@ func (l *loop) untilUp(ctx context.Context, batch []*item, handle func([]*item) 
 	isDown := false
 	defer func() {
 		if isDown {
-			l.setDown(-1, nil)
+			l.setDown(-1, ctx.Err())
 		}
 	}()
 	for len(batch) > 0 {
@@ -356,6 +372,9 @@ func (l *loop) untilUp(ctx context.Context, batch []*item, handle func([]*item) 
 		if batch = waiting; len(batch) == 0 {
 			return
 		}
+		if ctx.Err() != nil {
+			return // cut off by the stop: that tells nothing of the dependency
+		}
 		if !isDown {
 			isDown = true
 			l.setDown(+1, why)
@@ -369,21 +388,26 @@ func (l *loop) untilUp(ctx context.Context, batch []*item, handle func([]*item) 
 }
 
 // setDown counts the workers that wait for a dependency and tells OnDown when
-// the first begins to and when the last has done.
+// the first begins to and when the last has done. why is what is wrong with the
+// dependency, or what ended the waiting before it was back.
 func (l *loop) setDown(change int, why error) {
+	l.tell.Lock()
+	defer l.tell.Unlock()
 	l.mu.Lock()
 	before := l.down
 	l.down += change
 	now := l.down
 	l.mu.Unlock()
 	switch {
-	case before == 0 && now == 1:
+	case before == 0:
 		l.Log.Warn("a dependency is down; nothing is pulled until it is back", "service", l.Service, "err", why)
 		if l.OnDown != nil {
 			l.OnDown(why)
 		}
 	case now == 0:
-		l.Log.Info("the dependency is back", "service", l.Service)
+		if why == nil {
+			l.Log.Info("the dependency is back", "service", l.Service)
+		}
 		if l.OnDown != nil {
 			l.OnDown(nil)
 		}

@@ -342,6 +342,9 @@ func TestMain(m *testing.M) {
 	if url := os.Getenv(poisonEnv); url != "" {
 		os.Exit(poisoned(url))
 	}
+	if dir := os.Getenv(poisonDirEnv); dir != "" {
+		os.Exit(poisonedWithBroker(dir))
+	}
 	os.Exit(m.Run())
 }
 

@@ -31,3 +31,6 @@ func (c *Conn) SetLayout(ctx context.Context, version int) error {
 	_, err = c.js.UpdateStream(ctx, cfg)
 	return err
 }
+
+// URL is where the connection goes to.
+func (c *Conn) URL() string { return c.nc.ConnectedUrl() }

@@ -2,6 +2,7 @@ package bus
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -53,8 +54,8 @@ func (c *Conn) Janitor(ctx context.Context, o JanitorOptions) error {
 func (c *Conn) trim(ctx context.Context, name string, keep time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	// The states come first, then the stream, then the floors: a message that
-	// arrives in between has a sequence above all of them.
+	// The states come first, then the stream, then the floors: a service that is
+	// detached in between keeps everything for one more round.
 	states, err := c.States(ctx)
 	if err != nil {
 		return err
@@ -105,11 +106,18 @@ func (c *Conn) lowestFloor(ctx context.Context, stream string, states map[string
 			return 0, fmt.Errorf("cannot trim %s: %w", stream, err)
 		}
 		found = true
-		info := consumer.CachedInfo()
-		floor := info.AckFloor.Stream
-		if info.NumPending == 0 && info.NumAckPending == 0 {
+		// Only the floor tells what was read: the broker counts what is pending
+		// a moment after it stored it, so "nothing is pending" may be wrong.
+		floor := consumer.CachedInfo().AckFloor.Stream
+		if floor < last {
 			// Messages of subjects it does not read don't move its floor.
-			floor = last
+			unread, err := c.lastOf(ctx, stream, where.subjects)
+			if err != nil {
+				return 0, err
+			}
+			if unread <= floor {
+				floor = last
+			}
 		}
 		lowest = min(lowest, floor)
 	}
@@ -117,6 +125,36 @@ func (c *Conn) lowestFloor(ctx context.Context, stream string, states map[string
 		return 0, nil // nobody has masked anything
 	}
 	return lowest, nil
+}
+
+// lastOf gives the last sequence of some subjects, 0 if there is none. It asks
+// the stream's leader: another replica may not know the newest message yet.
+func (c *Conn) lastOf(ctx context.Context, stream string, subjects []string) (uint64, error) {
+	var last uint64
+	for _, subject := range subjects {
+		request, err := json.Marshal(map[string]string{"last_by_subj": subject})
+		if err != nil {
+			return 0, err
+		}
+		reply, err := c.nc.RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET."+stream, request)
+		if err != nil {
+			return 0, fmt.Errorf("cannot trim %s: %w", stream, err)
+		}
+		var found struct {
+			Message struct {
+				Seq uint64 `json:"seq"`
+			} `json:"message"`
+			Error *jetstream.APIError `json:"error"`
+		}
+		if err := json.Unmarshal(reply.Data, &found); err != nil {
+			return 0, fmt.Errorf("cannot trim %s: %w", stream, err)
+		}
+		if found.Error != nil && found.Error.ErrorCode != jetstream.JSErrCodeMessageNotFound {
+			return 0, fmt.Errorf("cannot trim %s: %w", stream, found.Error)
+		}
+		last = max(last, found.Message.Seq)
+	}
+	return last, nil
 }
 
 // windowStart is the last sequence that is outside the replay window: by age,

@@ -2,8 +2,10 @@ package bus
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -12,6 +14,11 @@ import (
 const (
 	leaseRenew = time.Second
 	leaseTTL   = 3 * time.Second
+	// leaseWrite bounds one renewal, so that a single one may fail; after
+	// leaseGiveUp, when the second has, the lease counts as lost: before anybody
+	// else may take it.
+	leaseWrite  = 700 * time.Millisecond
+	leaseGiveUp = leaseTTL - leaseRenew - leaseRenew/5
 )
 
 // Lead runs f while this process holds the lease of that name: one process at a
@@ -25,12 +32,14 @@ func (c *Conn) Lead(ctx context.Context, lease, holder string, f func(context.Co
 	if err != nil {
 		return stopped(ctx, err)
 	}
-	for {
-		revision, err := acquire(ctx, kv, lease, holder)
+	// The mark tells this call from another one that goes by the same name.
+	value := holder + " " + rand.Text()
+	for restarted := true; ; restarted = false {
+		revision, err := acquire(ctx, kv, lease, value, restarted)
 		if err != nil {
 			return stopped(ctx, err)
 		}
-		if err := hold(ctx, kv, lease, holder, revision, f); err != nil {
+		if err := hold(ctx, kv, lease, value, revision, f); err != nil {
 			return stopped(ctx, fmt.Errorf("leading %s: %w", lease, err))
 		}
 		if !sleep(ctx, reconnectWait) {
@@ -39,8 +48,9 @@ func (c *Conn) Lead(ctx context.Context, lease, holder string, f func(context.Co
 	}
 }
 
-// acquire waits for the lease and takes it.
-func acquire(ctx context.Context, kv *KV, lease, holder string) (uint64, error) {
+// acquire waits for the lease and takes it, at once if restarted and the lease
+// has the name of this holder.
+func acquire(ctx context.Context, kv *KV, lease, value string, restarted bool) (uint64, error) {
 	var seen uint64
 	var since time.Time
 	for {
@@ -51,7 +61,9 @@ func acquire(ctx context.Context, kv *KV, lease, holder string) (uint64, error) 
 			e, free = Entry{}, true
 		case err != nil:
 			since = time.Now() // unseen time does not count against the holder
-		case string(e.Value) == holder:
+		case string(e.Value) == value:
+			free = true // our own write, whose answer was lost
+		case restarted && holderOf(string(e.Value)) == holderOf(value):
 			free = true
 		case e.Revision != seen:
 			seen, since = e.Revision, time.Now()
@@ -59,7 +71,7 @@ func acquire(ctx context.Context, kv *KV, lease, holder string) (uint64, error) 
 			free = time.Since(since) >= leaseTTL
 		}
 		if free {
-			revisions, err := kv.Write(ctx, []Change{{Key: lease, Value: []byte(holder), Revision: e.Revision}})
+			revisions, err := kv.Write(ctx, []Change{{Key: lease, Value: []byte(value), Revision: e.Revision}})
 			if err == nil {
 				return revisions[0], nil
 			}
@@ -70,9 +82,14 @@ func acquire(ctx context.Context, kv *KV, lease, holder string) (uint64, error) 
 	}
 }
 
+// holderOf is the name in the value of a lease, which ends with a mark.
+func holderOf(value string) string {
+	return value[:max(strings.LastIndexByte(value, ' '), 0)]
+}
+
 // hold runs f and renews the lease beside it, until f ends or the lease is
 // lost; then it gives the lease back if it is still ours.
-func hold(ctx context.Context, kv *KV, lease, holder string, revision uint64, f func(context.Context) error) error {
+func hold(ctx context.Context, kv *KV, lease, value string, revision uint64, f func(context.Context) error) error {
 	fctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	ended := make(chan error, 1)
@@ -84,8 +101,11 @@ func hold(ctx context.Context, kv *KV, lease, holder string, revision uint64, f 
 	for {
 		select {
 		case err := <-ended:
+			if lost && errors.Is(err, context.Canceled) {
+				err = nil // the loss ended it: stand by again
+			}
 			if !lost {
-				back, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaseRenew)
+				back, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaseWrite)
 				defer cancel()
 				// What fails here only lets the next holder wait 3 s.
 				_, _ = kv.Write(back, []Change{{Key: lease, Revision: revision}})
@@ -95,20 +115,20 @@ func hold(ctx context.Context, kv *KV, lease, holder string, revision uint64, f 
 			if lost {
 				continue
 			}
-			rctx, stop := context.WithTimeout(context.WithoutCancel(ctx), leaseRenew)
-			revisions, err := kv.Write(rctx, []Change{{Key: lease, Value: []byte(holder), Revision: revision}})
-			stop()
+			asked := time.Now()
+			rctx, stop := context.WithTimeout(context.WithoutCancel(ctx), leaseWrite)
+			revisions, err := kv.Write(rctx, []Change{{Key: lease, Value: []byte(value), Revision: revision}})
 			switch {
 			case err == nil:
-				revision, renewed = revisions[0], time.Now()
+				revision, renewed = revisions[0], asked
 			case errors.Is(err, ErrConflict):
-				revision, lost = reread(ctx, kv, lease, holder, revision)
-				if !lost {
-					renewed = time.Now()
-				}
+				// Our own write whose answer was lost leaves its time unknown:
+				// the next renewal counts.
+				revision, lost = reread(rctx, kv, lease, value, revision)
 			default:
-				lost = time.Since(renewed) > leaseTTL-leaseRenew
+				lost = time.Since(renewed) > leaseGiveUp
 			}
+			stop()
 			if lost {
 				cancel()
 			}
@@ -117,9 +137,9 @@ func hold(ctx context.Context, kv *KV, lease, holder string, revision uint64, f 
 }
 
 // reread finds out whether a conflict is our own write whose answer was lost.
-func reread(ctx context.Context, kv *KV, lease, holder string, revision uint64) (uint64, bool) {
+func reread(ctx context.Context, kv *KV, lease, value string, revision uint64) (uint64, bool) {
 	e, err := kv.Get(ctx, lease)
-	if err != nil || string(e.Value) != holder {
+	if err != nil || string(e.Value) != value {
 		return revision, true
 	}
 	return e.Revision, false

@@ -72,8 +72,9 @@ func (c *Conn) NewPublisher() *Publisher {
 
 // Publish returns when all messages are on the broker's disk, in order. A full
 // stream or an unreachable broker is waited for; only ctx ends the waiting, and
-// then it is unknown which messages arrived. Messages of concurrent calls share
-// batches. A refusal that no waiting can heal is returned.
+// then it is unknown which messages arrived or still will: their data must stay
+// as it is. Messages of concurrent calls share batches. A refusal that no
+// waiting can heal is returned.
 func (p *Publisher) Publish(ctx context.Context, msgs ...Message) error {
 	if len(msgs) == 0 {
 		return nil
@@ -86,11 +87,33 @@ func (p *Publisher) Publish(ctx context.Context, msgs ...Message) error {
 	case <-p.stop:
 		return ErrClosed
 	}
-	select {
-	case err := <-h.done:
-		return err
-	case <-p.stopped:
-		return ErrClosed
+	return h.answer()
+}
+
+// answer waits for what became of a handover. One that was taken is answered,
+// even while the publisher is being closed.
+func (h *handover) answer() error {
+	var noted <-chan time.Time
+	waits, watched := h.ctx.Value(waitsKey{}).(func())
+	if watched {
+		timer := time.NewTimer(waitNoted)
+		defer timer.Stop()
+		noted = timer.C
+	}
+	for {
+		select {
+		case err := <-h.done:
+			return err
+		case <-noted:
+			waits()
+		case <-h.ctx.Done():
+			select {
+			case err := <-h.done:
+				return err
+			default:
+				return h.ctx.Err()
+			}
+		}
 	}
 }
 
@@ -200,17 +223,18 @@ func (p *Publisher) publishAll(ctx context.Context, msgs []Message) error {
 }
 
 // untilStored sends one batch again and again until it is on disk; nothing
-// else is sent meanwhile, so order stays.
+// else is sent meanwhile, so order stays. What is known to be stored is not
+// sent again: the broker forgets ids after the duplicate window.
 func (p *Publisher) untilStored(ctx context.Context, msgs []Message) error {
-	size := 0
-	for _, m := range msgs {
-		size += len(m.Data)
-	}
 	pause, said := firstPause, ""
 	for {
-		err := p.room.await(ctx, msgs[0].Subject, size)
+		err := p.room.await(ctx, msgs[0].Subject, sizeOf(msgs))
 		if err == nil {
-			err = p.once(ctx, msgs)
+			var stored int
+			stored, err = p.once(ctx, msgs)
+			if err != nil {
+				msgs = msgs[stored:]
+			}
 		}
 		switch {
 		case err == nil:
@@ -236,6 +260,14 @@ func (p *Publisher) untilStored(ctx context.Context, msgs []Message) error {
 		}
 		pause = min(2*pause, maxPause)
 	}
+}
+
+func sizeOf(msgs []Message) int {
+	size := 0
+	for _, m := range msgs {
+		size += len(m.Data)
+	}
+	return size
 }
 
 // publishHalves sends a batch in two, the second after the first.
@@ -285,9 +317,9 @@ func apiCode(err error) jetstream.ErrorCode {
 }
 
 // once sends one batch, or its messages singly where they are few or one is
-// known already. After an error it is unknown how many arrived; they are sent
-// again, with the same ids.
-func (p *Publisher) once(ctx context.Context, msgs []Message) error {
+// known already, and gives how many are stored for certain. After an error it
+// is unknown whether more arrived; they are sent again, with the same ids.
+func (p *Publisher) once(ctx context.Context, msgs []Message) (int, error) {
 	if len(msgs) < atomicFrom {
 		return p.singly(ctx, msgs)
 	}
@@ -301,21 +333,24 @@ func (p *Publisher) once(ctx context.Context, msgs []Message) error {
 	// tells of a batch that could not be begun as well.
 	_, err := jetstreamext.PublishMsgBatch(sctx, p.conn.js, batch,
 		jetstreamext.BatchFlowControl{AckFirst: false})
+	if err == nil {
+		return len(msgs), nil
+	}
 	if apiCode(err) != codeDuplicateInBatch {
-		return err
+		return 0, err
 	}
 	return p.singly(ctx, msgs)
 }
 
 // singly sends one after the other and stops at the first that fails, so that
-// nothing overtakes it.
-func (p *Publisher) singly(ctx context.Context, msgs []Message) error {
-	for _, m := range msgs {
+// nothing overtakes it. It gives how many are stored.
+func (p *Publisher) singly(ctx context.Context, msgs []Message) (int, error) {
+	for i, m := range msgs {
 		if err := p.single(ctx, m); err != nil {
-			return err
+			return i, err
 		}
 	}
-	return nil
+	return len(msgs), nil
 }
 
 func (p *Publisher) single(ctx context.Context, m Message) error {

@@ -2,8 +2,11 @@ package bus_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -245,4 +248,138 @@ func TestPublishSurvivesARestartOfTheBroker(t *testing.T) {
 			t.Fatalf("message %d is %s", i, data)
 		}
 	}
+}
+
+// Also where no id tells the broker that it knows a message, what was stored
+// before the stream was full is not stored again.
+func TestPublishIntoAFullStreamStoresOnce(t *testing.T) {
+	c, _ := bustest.Raw(t)
+	o := bustest.Defaults()
+	o.RawMaxBytes = 50_000
+	if err := c.Apply(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	p := c.NewPublisher()
+	defer p.Close()
+	msgs := raw(0, 10)
+	for i := range msgs {
+		msgs[i].ID = ""
+		msgs[i].Data = append(msgs[i].Data, make([]byte, 9000)...)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	done := make(chan error, 1)
+	go func() { done <- p.Publish(ctx, msgs...) }()
+	eventually(t, "the stream is full", func() bool {
+		n, err := c.StreamMessages(ctx, bus.StreamRaw)
+		return err == nil && n >= 5
+	})
+	go func() { _ = c.Janitor(ctx, bus.JanitorOptions{}) }()
+	for i, data := range collect(t, c, 10) {
+		if want := fmt.Sprintf("%06d", i); data[:6] != want {
+			t.Fatalf("message %d is %s", i, data[:6])
+		}
+	}
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A call whose context ends does not wait for the others of its batch.
+func TestPublishEndsWithItsContextInASharedBatch(t *testing.T) {
+	_, url := bustest.Raw(t) // no streams: nothing can be stored
+	waits := make(chan struct{}, 100)
+	c, err := bus.Connect(t.Context(), bus.Options{URL: url, Log: slog.New(onLog{slog.DiscardHandler, "publishing waits", waits})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	p := c.NewPublisher()
+	defer p.Close()
+	ctx, stopAll := context.WithCancel(t.Context())
+	defer stopAll()
+	first, stopFirst := context.WithCancel(ctx)
+	var others sync.WaitGroup
+	defer others.Wait()
+	defer stopAll()
+	others.Go(func() { _ = p.Publish(first, raw(0, 1)...) })
+	<-waits // what follows shares the next batch
+	for i := range 20 {
+		others.Go(func() { _ = p.Publish(ctx, raw(1+i, 1)...) })
+	}
+	own, stopOwn := context.WithTimeout(ctx, 500*time.Millisecond)
+	defer stopOwn()
+	time.AfterFunc(200*time.Millisecond, stopFirst)
+	ended := make(chan error, 1)
+	go func() { ended <- p.Publish(own, raw(30, 1)...) }()
+	select {
+	case err := <-ended:
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatal(err)
+		}
+	case <-time.After(5 * time.Second):
+		t.Fatal("it waits for the others of its batch")
+	}
+}
+
+// A broker that refuses the credentials for a while, as during a change of
+// them, is connected to again.
+func TestAConnectionOutlivesRefusals(t *testing.T) {
+	dir := t.TempDir()
+	var port int
+	begin := func(token string) *embedded.Server {
+		t.Helper()
+		server, err := embedded.Start(embedded.Options{Dir: dir, Token: token, Port: port})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := fmt.Sscanf(server.URL()[len("nats://127.0.0.1:"):], "%d", &port); err != nil {
+			t.Fatal(err)
+		}
+		return server
+	}
+	server := begin("a")
+	refused := make(chan struct{}, 100)
+	c, err := bus.Connect(t.Context(), bus.Options{URL: server.URL(), Token: "a", Log: slog.New(onLog{slog.DiscardHandler, "authorization", refused})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	server.Stop()
+	server = begin("b")
+	for range 3 {
+		select {
+		case <-refused:
+		case <-time.After(10 * time.Second):
+			t.Fatal("it does not try again after a refusal")
+		}
+	}
+	server.Stop()
+	server = begin("a")
+	defer server.Stop()
+	eventually(t, "it is connected again", c.Connected)
+}
+
+// onLog reports lines of the log that hold a text.
+type onLog struct {
+	slog.Handler
+	text string
+	seen chan struct{}
+}
+
+func (h onLog) Enabled(context.Context, slog.Level) bool { return true }
+
+func (h onLog) Handle(_ context.Context, r slog.Record) error {
+	line := r.Message
+	r.Attrs(func(a slog.Attr) bool {
+		line += " " + a.Value.String()
+		return true
+	})
+	if strings.Contains(strings.ToLower(line), h.text) {
+		select {
+		case h.seen <- struct{}{}:
+		default:
+		}
+	}
+	return nil
 }

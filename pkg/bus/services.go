@@ -120,7 +120,7 @@ func runWhile(ctx context.Context, kv *KV, service string, f func(context.Contex
 		return State{}, err
 	case s := <-detached:
 		cancel()
-		if err := <-ended; err != nil {
+		if err := <-ended; err != nil && !errors.Is(err, context.Canceled) {
 			return State{}, err
 		}
 		return s.state, s.err

@@ -103,14 +103,13 @@ func (l *loop) workAlone(ctx, work context.Context, it *item) {
 			return []error{err}
 		}
 		start := time.Now()
-		err = l.call(work, []*item{it})[0]
+		watched := context.WithValue(work, waitsKey{}, func() { l.uncount(work, it, before) })
+		err = l.call(watched, []*item{it})[0]
 		took := time.Since(start)
 		if IsUnavailable(err) {
 			l.observe("down", took)
 			// No fault of the message: this try does not count.
-			if undo := l.setTries(work, it, before); undo != nil {
-				l.Log.Warn("cannot take back a counted try", "err", undo)
-			}
+			l.uncount(work, it, before)
 			return []error{err}
 		}
 		l.settle(work, it, err, now.Count, took)
@@ -138,7 +137,7 @@ func (l *loop) settle(ctx context.Context, it *item, err error, counted int, too
 		// The work was cut off by the stop: no failure of the message. It stays
 		// held and is handed back.
 		if counted > 0 {
-			_ = l.setTries(context.WithoutCancel(ctx), it, tries{Count: counted - 1})
+			l.uncount(ctx, it, tries{Count: counted - 1})
 		}
 	default:
 		l.fail(ctx, it, err, max(counted, 1), took)
@@ -255,7 +254,19 @@ func unavailable(err error) error {
 	return Unavailable(err)
 }
 
+// uncount takes back a try that was no fault of the message, also after a stop
+// has cut off the work: three stops are no three crashes.
+func (l *loop) uncount(ctx context.Context, it *item, before tries) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWrite)
+	defer cancel()
+	if err := l.setTries(ctx, it, before); err != nil {
+		l.Log.Warn("cannot take back a counted try", "err", err)
+	}
+}
+
 func (l *loop) forgetTries(ctx context.Context, it *item) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWrite)
+	defer cancel()
 	if err := l.suspects.Delete(ctx, l.triesKey(it)); err != nil {
 		l.Log.Debug("cannot forget the tries of a message", "err", err)
 	}

@@ -273,80 +273,70 @@ func TestLeadTakesOverFromTheDead(t *testing.T) {
 	}
 }
 
-func TestJanitorTrimsWhatEverybodyHasRead(t *testing.T) {
+func TestLeadStandsByAgainAfterALoss(t *testing.T) {
+	t.Parallel()
 	c := bustest.New(t)
-	publish(t, c, raw(0, 60)...)
-	collect(t, c, 60)
-	publish(t, c, raw(60, 40)...)
+	kv, err := c.KV(t.Context(), bus.BucketLeases)
+	if err != nil {
+		t.Fatal(err)
+	}
+	led := make(chan struct{}, 10)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	ended := make(chan error, 1)
-	go func() { ended <- c.Janitor(ctx, bus.JanitorOptions{}) }()
-	left := func() uint64 {
-		n, err := c.StreamMessages(t.Context(), bus.StreamRaw)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return n
+	go func() {
+		ended <- c.Lead(ctx, "alerter", "a", func(ctx context.Context) error {
+			led <- struct{}{}
+			<-ctx.Done()
+			return ctx.Err()
+		})
+	}()
+	<-led
+	if err := kv.Put(t.Context(), "alerter", []byte("another")); err != nil {
+		t.Fatal(err)
 	}
-	eventually(t, "60 are trimmed", func() bool { return left() == 40 })
-	collect(t, c, 40)
-	eventually(t, "all are trimmed", func() bool { return left() == 0 })
+	select {
+	case <-led:
+	case err := <-ended:
+		t.Fatalf("the loss of the lease ended it: %v", err)
+	}
 	cancel()
 	if err := <-ended; err != nil {
 		t.Fatal(err)
 	}
 }
 
-func TestJanitorKeepsTheWindowAndTheUnread(t *testing.T) {
+// Two that go by the same name don't take each other's renewals for their own.
+func TestLeadOfTheSameNameIsTakenOver(t *testing.T) {
+	t.Parallel()
 	c := bustest.New(t)
-	p := c.NewPublisher()
-	defer p.Close()
-	for i := range 50 {
-		m := bus.Message{Subject: bus.SubjectMasked, ID: fmt.Sprint(i), Data: []byte("x")}
-		if err := p.Publish(t.Context(), m); err != nil {
-			t.Fatal(err)
-		}
+	led, lost := make(chan int, 10), make(chan int, 10)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	ended := make(chan error, 2)
+	lead := func(i int) {
+		ended <- c.Lead(ctx, "alerter", "a", func(ctx context.Context) error {
+			led <- i
+			<-ctx.Done()
+			lost <- i
+			return nil
+		})
 	}
-	trim := func(keep time.Duration) uint64 {
-		if err := c.Trim(t.Context(), bus.StreamEvents, keep); err != nil {
-			t.Fatal(err)
-		}
-		n, err := c.StreamMessages(t.Context(), bus.StreamEvents)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return n
+	go lead(1)
+	<-led
+	go lead(2)
+	if got := <-led; got != 2 {
+		t.Fatalf("%d leads, want the one that started anew", got)
 	}
-	if got := trim(time.Nanosecond); got != 50 {
-		t.Fatalf("%d left of 50 that nobody has read", got)
-	}
-	for _, service := range []string{"analyzer", "indexer", "alerter"} {
-		var n atomic.Int64
-		ctx, cancel := context.WithCancel(t.Context())
-		err := c.Consume(ctx, bus.ConsumeOptions{Stream: bus.StreamEvents, Durable: service, Service: service, Batch: 100,
-			Handle: bus.Each(func(context.Context, *bus.Delivery) error {
-				if n.Add(1) == 50 {
-					cancel()
-				}
-				return nil
-			})})
-		cancel()
-		if err != nil {
-			t.Fatal(err)
+	select {
+	case got := <-lost:
+		if got != 1 {
+			t.Errorf("%d lost the lease, want the first", got)
 		}
-		want := uint64(50)
-		if service == "alerter" {
-			want = 0
-		}
-		if got := trim(time.Nanosecond); got != want {
-			t.Errorf("after the %s: %d left, want %d", service, got, want)
-		}
+	case <-time.After(5 * time.Second):
+		t.Error("both lead")
 	}
-	if err := p.Publish(t.Context(), bus.Message{Subject: bus.SubjectMasked, ID: "new", Data: []byte("x")}); err != nil {
-		t.Fatal(err)
-	}
-	if got := trim(time.Hour); got != 1 {
-		t.Errorf("%d left inside the window, want 1", got)
-	}
+	cancel()
+	<-ended
+	<-ended
 }

@@ -208,7 +208,7 @@ func (s *Service) lead(ctx context.Context) error {
 	l := s.newLedger(kv, out)
 	g, ctx := errgroup.WithContext(ctx)
 	for _, sender := range s.senders {
-		g.Go(func() error { return s.sendLoop(ctx, sender, kv, out) })
+		g.Go(func() error { return s.sendLoop(ctx, sender, kv) })
 	}
 	g.Go(func() error { return s.publishLoop(ctx, l) })
 	g.Go(func() error { return s.tickLoop(ctx, l) })
@@ -263,13 +263,13 @@ func (s *Service) waitingFor(states func(context.Context) (map[string]bus.State,
 }
 
 // sendLoop empties the outbox of one channel.
-func (s *Service) sendLoop(ctx context.Context, sender *sender, kv bucket, out outbox) error {
+func (s *Service) sendLoop(ctx context.Context, sender *sender, kv bucket) error {
 	if err := sender.remember(ctx, kv); err != nil && ctx.Err() == nil {
 		s.Log.Warn("the channel's send budget starts anew", "channel", sender.channel.Name(), "err", err)
 	}
 	return s.Bus.Consume(ctx, bus.ConsumeOptions{
 		Stream: bus.StreamNotify, Durable: bus.DurableNotify(sender.channel.Name()), Service: name, Workers: 1, Batch: 1,
-		Handle: bus.Each(func(ctx context.Context, d *bus.Delivery) error { return sender.handle(ctx, kv, out, d) }),
+		Handle: bus.Each(func(ctx context.Context, d *bus.Delivery) error { return sender.handle(ctx, kv, d) }),
 		Log:    s.Log,
 	})
 }

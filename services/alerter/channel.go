@@ -70,7 +70,7 @@ const (
 	resultRefused   = "refused"
 	resultPermanent = "permanent"
 	resultUnknown   = "unknown"
-	resultMoved     = "moved"
+	resultMoved     = "moved" // switched off: left to the other channel
 	resultDuplicate = "duplicate"
 )
 

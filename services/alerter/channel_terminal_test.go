@@ -45,10 +45,11 @@ func TestTerminalBlock(t *testing.T) {
 	n.Event.Before = []string{"0", "1", "2"}
 	n.Event.After = []string{"3"}
 	n.Analysis = &events.Analysis{RootCause: "the disk is full", Impact: "nothing is stored", Fix: []string{"df -h", "rm core"}}
-	since := start.Local().Format(time.DateTime)
+	n.LastTime = start.Add(time.Minute)
+	since, until := start.Local().Format(time.DateTime), n.LastTime.Local().Format(time.TimeOnly)
 	want := `[9.0 CRITICAL] web-1: it broke
   where  /var/log/app.log:120
-  count  3 times since ` + since + `
+  count  3 times, ` + since + ` – ` + until + `
       1
       2
     | it broke
@@ -63,13 +64,12 @@ func TestTerminalBlock(t *testing.T) {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 	n.Event.Before, n.Event.After, n.Analysis = nil, nil, nil
-	n.Backlog, n.Count, n.Severity, n.Repeated, n.MovedFrom = true, 1, 4, true, channelWecom
+	n.Backlog, n.Count, n.Severity, n.Repeated = true, 1, 4, true
 	want = `[4.0 警告] web-1: it broke
   位置   /var/log/app.log:120
   次数   1 次，` + since + `
   说明   启动前已有
   说明   可能重复
-  说明   原发往 wecom，该通道已停用
     | it broke
 
 `
@@ -150,30 +150,4 @@ func TestTerminalFails(t *testing.T) {
 	}
 	f(0, resultRetry)
 	f(5, resultUnknown)
-}
-
-func TestDecisiveLines(t *testing.T) {
-	f := func(kind events.Kind, body string, frames []events.Frame, want string) {
-		t.Helper()
-		e := &events.Event{Kind: kind, Body: body, Frames: frames}
-		if got := strings.Join(decisive(e), "\n"); got != want {
-			t.Errorf("got\n%s\nwant\n%s", got, want)
-		}
-	}
-	many := make([]events.Frame, 20)
-	for i := range many {
-		many[i] = events.Frame{Function: string(rune('a' + i)), File: "/src/x.go", Line: i + 1}
-	}
-	f(events.KindLog, "one\n\ntwo\n", nil, "one\ntwo")
-	f(events.KindLog, "", nil, "")
-	f(events.KindLog, strings.Repeat("x\n", 20), nil, strings.TrimSuffix(strings.Repeat("x\n", 8), "\n"))
-	f(events.KindStack, "ERROR boom\njava.lang.X: y\n\tat a.b(C.java:1)\nCaused by: z\n\tat d.e(F.java:2)\n",
-		[]events.Frame{{Function: "a.b", File: "C.java", Line: 1}}, "ERROR boom\nCaused by: z\n    at a.b (C.java:1)")
-	f(events.KindStack, "Traceback (most recent call last):\n  File \"x.py\", line 1\nValueError: bad\n",
-		[]events.Frame{{Function: "f", File: "x.py", Line: 1}}, "Traceback (most recent call last):\nValueError: bad\n    at f (x.py:1)")
-	f(events.KindStack, "panic: boom\n", many,
-		"panic: boom\n    at a (x.go:1)\n    at b (x.go:2)\n    at c (x.go:3)\n    at d (x.go:4)\n    at e (x.go:5)\n    at f (x.go:6)\n    at g (x.go:7)")
-	f(events.KindKernel, "BUG: x\nModules linked in: z\nCPU: 1 PID: 2 Comm: c\nRIP: y\nmore\n", []events.Frame{{Function: "u", Unreliable: true},
-		{Function: "do_x", Offset: "0x1a", Size: "0x40", Module: "nfs"}}, "BUG: x\nCPU: 1 PID: 2 Comm: c\nRIP: y\n    at do_x+0x1a/0x40 [nfs]")
-	f(events.KindStack, "boom\nat x\n", nil, "boom\nat x")
 }

@@ -225,7 +225,6 @@ func TestWecomFits(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := testNotification(rapid.Float64Range(0, 10).Draw(t, "severity"))
 		n.Title, n.Host = text().Draw(t, "title"), text().Draw(t, "host")
-		n.MovedFrom = rapid.SampledFrom([]string{"", channelTerminal}).Draw(t, "moved")
 		n.Backlog = rapid.Bool().Draw(t, "backlog")
 		e := n.Event
 		e.Kind = rapid.SampledFrom([]events.Kind{events.KindLog, events.KindStack, events.KindKernel}).Draw(t, "kind")

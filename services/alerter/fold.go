@@ -1,6 +1,7 @@
 package alerter
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -134,12 +135,12 @@ func (d *draft) count(g *groupState, e *events.Event, now time.Time) (rise bool)
 		seen = now
 	}
 	if g.State == StateClosed {
-		g.State, g.Severity, g.Title = StateOpen, e.Severity, cut(headline(e), maxTitle)
+		g.State, g.Severity, g.Title = StateOpen, e.Severity, titleOf(e)
 	} else {
 		d.merged++
 		if e.Severity > g.Severity {
 			rise = tierOf(e.Severity) < tierOf(g.Severity)
-			g.Severity, g.Title = e.Severity, cut(headline(e), maxTitle)
+			g.Severity, g.Title = e.Severity, titleOf(e)
 		}
 	}
 	g.Count++
@@ -166,9 +167,17 @@ func (d *draft) foldBacklog(g *groupState, e *events.Event, now time.Time) {
 	}
 	d.skipped++
 	g.Backlog.Last = now
-	if !rung && e.Severity > d.peekNotice(g.Backlog.Notice).Event.Severity {
-		d.notice(g.Backlog.Notice).Event = e // the worst one speaks for all
+	if !rung && speaksBefore(e, d.peekNotice(g.Backlog.Notice).Event) {
+		d.notice(g.Backlog.Notice).Event = e
 	}
+}
+
+// speaksBefore tells whether a rather than b stands for all events of a
+// summary: the worst one, of equals the first in the logs. It does not depend
+// on the order of arrival, which differs from run to run.
+func speaksBefore(a, b *events.Event) bool {
+	return cmp.Or(cmp.Compare(b.Severity, a.Severity), a.Time.Compare(b.Time),
+		cmp.Compare(a.File, b.File), cmp.Compare(a.Offset, b.Offset)) < 0
 }
 
 // backlogDue is when the summary of a group rings: after the quiet of its host
@@ -264,16 +273,19 @@ func (d *draft) send(g *groupState, n *notice) {
 	}
 }
 
-// headline is the event's message, one line.
-func headline(e *events.Event) string {
-	text := e.Message
-	if text == "" {
-		text = e.Body
+// titleOf is the title that an event gives its group: the first line of its
+// message, at most maxTitle bytes.
+func titleOf(e *events.Event) string {
+	title := firstLine(e.Message)
+	if title == "" {
+		title = firstLine(e.Body)
 	}
-	text = strings.TrimSpace(text)
-	if i := strings.IndexByte(text, '\n'); i >= 0 {
-		text = text[:i]
-	}
+	return cut(title, maxTitle)
+}
+
+// firstLine is the first line of a text that is not empty.
+func firstLine(text string) string {
+	text, _, _ = strings.Cut(strings.TrimSpace(text), "\n")
 	return text
 }
 

@@ -122,7 +122,7 @@ func disturbed(t *rapid.T, stages []stage, choose func(label string, most int) i
 		kv.faults = sendFaults
 		for len(out.queue) > 0 {
 			d := &bus.Delivery{Data: out.queue[0].Data}
-			if err := s.handle(ctx, kv, out, d); err == nil {
+			if err := s.handle(ctx, kv, d); err == nil {
 				out.queue = out.queue[1:]
 			} else if !bus.IsUnavailable(err) {
 				t.Fatalf("a fault of the bucket was charged to the message: %v", err)
@@ -346,7 +346,7 @@ func TestSweep(t *testing.T) {
 	if err := l.publish(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.handle(t.Context(), kv, out, &bus.Delivery{Data: out.queue[0].Data}); err != nil {
+	if err := s.handle(t.Context(), kv, &bus.Delivery{Data: out.queue[0].Data}); err != nil {
 		t.Fatal(err)
 	}
 	f := func(after time.Duration, want int) {

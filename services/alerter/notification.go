@@ -29,7 +29,8 @@ const (
 // renders it. Its JSON, on the bus and in --alerts jsonl, has the group's
 // public fields flat, as they were when it was decided on.
 type Notification struct {
-	// ID is the hash of the group and the notification's number in it.
+	// ID is the hash of the group and the notification's number in it, of a
+	// summary that of the group and its event.
 	ID string `json:"id"`
 	// Time is when the event that rang was folded.
 	Time   time.Time `json:"time"`
@@ -40,8 +41,6 @@ type Notification struct {
 	Channel  string `json:"channel,omitempty"`
 	Attempt  int    `json:"attempt,omitempty"`
 	Repeated bool   `json:"repeated"`
-	// MovedFrom is the channel it was meant for, which is switched off.
-	MovedFrom string `json:"moved_from,omitempty"`
 	// Backlog marks the summary of what was in the logs before the start.
 	Backlog bool `json:"backlog"`
 	// Event is the masked event that rang.

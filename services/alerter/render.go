@@ -2,7 +2,6 @@ package alerter
 
 import (
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 	"time"
@@ -12,20 +11,24 @@ import (
 
 // Bounds of what a message shows.
 const (
-	shownLines   = 8   // decisive lines
-	shownContext = 2   // lines before and after
-	shownFix     = 5   // steps
-	shownLine    = 400 // bytes of one line
-	shownText    = 1200
+	shownRows    = 14 // rows in all
+	shownLines   = 8  // decisive lines
+	shownContext = 2  // lines before and after
+	shownFix     = 5  // steps
+
+	// In characters:
+	shownLine = 160 // one line, also the title and the place
+	shownHost = 80
+	shownText = 1200 // cause and impact
 )
 
 // labels are the words of a message.
 type labels struct {
-	severity                                [tierCount]string
-	where, count, note, cause, impact, fix  string
-	backlog, repeated, moved, late, cutNote string
-	times                                   func(count int64, since string) string
-	cuts                                    map[string]string
+	severity                               [tierCount]string
+	where, count, note, cause, impact, fix string
+	backlog, repeated, late, cutNote       string
+	once, times                            string // the second is a format of the count
+	cuts                                   map[string]string
 }
 
 var english = labels{
@@ -33,16 +36,11 @@ var english = labels{
 	where:    "where", count: "count", note: "note", cause: "cause", impact: "impact", fix: "fix",
 	backlog:  "was in the log before start",
 	repeated: "possibly repeated",
-	moved:    "meant for %s, which is switched off",
 	late:     "the analysis of an earlier message",
 	cutNote:  "shortened: %s",
-	times: func(count int64, since string) string {
-		if count == 1 {
-			return "once, " + since
-		}
-		return fmt.Sprintf("%d times since %s", count, since)
-	},
-	cuts: map[string]string{cutContext: "context", cutFix: "fix", cutLines: "lines", cutImpact: "impact", cutCause: "cause"},
+	once:     "once, ",
+	times:    "%d times, ",
+	cuts:     map[string]string{cutContext: "context", cutFix: "fix", cutLines: "lines", cutImpact: "impact", cutCause: "cause"},
 }
 
 var chinese = labels{
@@ -50,16 +48,11 @@ var chinese = labels{
 	where:    "位置", count: "次数", note: "说明", cause: "原因", impact: "影响", fix: "修复",
 	backlog:  "启动前已有",
 	repeated: "可能重复",
-	moved:    "原发往 %s，该通道已停用",
 	late:     "此前消息的分析结果",
 	cutNote:  "已省略：%s",
-	times: func(count int64, since string) string {
-		if count == 1 {
-			return "1 次，" + since
-		}
-		return fmt.Sprintf("%d 次，自 %s 起", count, since)
-	},
-	cuts: map[string]string{cutContext: "上下文", cutFix: "修复", cutLines: "日志行", cutImpact: "影响", cutCause: "原因"},
+	once:     "1 次，",
+	times:    "%d 次，",
+	cuts:     map[string]string{cutContext: "上下文", cutFix: "修复", cutLines: "日志行", cutImpact: "影响", cutCause: "原因"},
 }
 
 // labelsFor chooses the words by AI_LANGUAGE.
@@ -78,6 +71,7 @@ type view struct {
 	host, title, place, count string
 	notes                     []string
 	lines, before, after      []string
+	sure                      int // so many of the lines tell more than a step of the fix
 	cause, impact             string
 	fix                       []string
 }
@@ -88,12 +82,12 @@ func newView(n *Notification, l labels) view {
 	v := view{
 		tier:     at,
 		severity: fmt.Sprintf("%.1f %s", n.Severity, l.severity[at]),
-		host:     line(n.Host, 200),
-		title:    line(n.Title, maxTitle),
+		host:     line(n.Host, shownHost),
+		title:    line(shownTitle(n), shownLine),
 		place:    placeOf(e),
-		count:    l.times(n.Count, n.FirstTime.Local().Format(time.DateTime)),
-		lines:    decisive(e),
+		count:    countOf(n, l),
 	}
+	v.lines, v.sure = decisive(e, v.title)
 	if n.Backlog {
 		v.notes = append(v.notes, l.backlog)
 	}
@@ -103,120 +97,76 @@ func newView(n *Notification, l labels) view {
 	if n.Repeated {
 		v.notes = append(v.notes, l.repeated)
 	}
-	if n.MovedFrom != "" {
-		v.notes = append(v.notes, fmt.Sprintf(l.moved, line(n.MovedFrom, 40)))
-	}
 	if e.Kind != events.KindStack && e.Kind != events.KindKernel {
-		v.before = texts(e.Before[max(0, len(e.Before)-shownContext):], shownLine)
-		v.after = texts(e.After[:min(len(e.After), shownContext)], shownLine)
+		v.before = texts(e.Before[max(0, len(e.Before)-shownContext):])
+		v.after = texts(e.After[:min(len(e.After), shownContext)])
 	}
 	if a := n.Analysis; a != nil {
 		v.cause, v.impact = line(a.RootCause, shownText), line(a.Impact, shownText)
-		v.fix = texts(a.Fix[:min(len(a.Fix), shownFix)], shownLine)
+		v.fix = texts(a.Fix[:min(len(a.Fix), shownFix)])
 	}
+	v.bound()
 	return v
 }
 
 // placeOf is file:line.
 func placeOf(e *events.Event) string {
-	place := line(e.File, 300)
+	place := line(e.File, shownLine)
 	if e.FirstLine > 0 {
 		place += fmt.Sprintf(":%d", e.FirstLine)
 	}
 	return place
 }
 
-// decisive gives the lines that tell most: of a log event its own, of a stack
-// the lines of the exception and its causes, of a kernel report its head; then
-// the top frames that are sure.
-func decisive(e *events.Event) []string {
-	body := strings.Split(strings.TrimRight(e.Body, "\n"), "\n")
-	if e.Body == "" {
-		body = nil
+// countOf is how often and from when to when, in the time zone of the reader.
+func countOf(n *Notification, l labels) string {
+	first, last := n.FirstTime.Local(), n.LastTime.Local()
+	from, to := first.Format(time.DateTime), last.Format(time.DateTime)
+	if n.Count == 1 {
+		return l.once + from
 	}
-	var lines []string
-	switch e.Kind {
-	case events.KindStack:
-		lines = exceptionLines(body)
-	case events.KindKernel:
-		lines = kernelLines(body)
-	default:
-		return texts(body[:min(len(body), shownLines)], shownLine)
+	text := fmt.Sprintf(l.times, n.Count) + from
+	switch {
+	case to == from || n.LastTime.Before(n.FirstTime):
+		return text
+	case first.Format(time.DateOnly) == last.Format(time.DateOnly):
+		to = last.Format(time.TimeOnly)
 	}
-	if len(e.Frames) == 0 {
-		return texts(body[:min(len(body), shownLines)], shownLine)
-	}
-	lines = texts(lines, shownLine)
-	for _, f := range e.Frames {
-		if len(lines) == shownLines {
-			break
-		}
-		if !f.Unreliable {
-			lines = append(lines, "    at "+frameText(f))
-		}
-	}
-	return lines
+	return text + " – " + to
 }
 
-// exceptionLines gives the first line of a stack, its causes, and its last line
-// where that is the exception, as in Python.
-func exceptionLines(body []string) []string {
-	const most = 4
-	if len(body) == 0 {
-		return nil
+// bound keeps the view within shownRows: context goes first, then the frames,
+// then all but two steps of the fix, then the middle of the lines.
+func (v *view) bound() {
+	rows := func() int {
+		n := 3 + len(v.notes) + len(v.before) + len(v.lines) + len(v.after) + len(v.fix)
+		for _, text := range []string{v.cause, v.impact} {
+			if text != "" {
+				n++
+			}
+		}
+		return n
 	}
-	lines := body[:1:1]
-	for _, text := range body[1:] {
-		if strings.HasPrefix(strings.TrimSpace(text), "Caused by") && len(lines) < most-1 {
-			lines = append(lines, text)
+	for rows() > shownRows {
+		middle := len(v.lines) / 2
+		switch {
+		case len(v.before)+len(v.after) > 0:
+			v.shrink()
+		case len(v.lines) > v.sure:
+			v.lines = v.lines[:len(v.lines)-1]
+		case len(v.fix) > 2:
+			v.fix = v.fix[:len(v.fix)-1]
+		default:
+			v.lines = slices.Delete(v.lines, middle, middle+1)
 		}
 	}
-	last := body[len(body)-1]
-	if len(body) > 1 && last != "" && !strings.HasPrefix(last, " ") && !strings.HasPrefix(last, "\t") &&
-		!slices.Contains(lines, last) && strings.HasPrefix(strings.TrimSpace(body[0]), "Traceback") {
-		lines = append(lines, last)
-	}
-	return lines
 }
 
-// kernelLines gives the first line of a kernel report, that of the process and
-// that of the instruction.
-func kernelLines(body []string) []string {
-	if len(body) == 0 {
-		return nil
-	}
-	lines := body[:1:1]
-	for _, mark := range []string{" PID: ", "RIP: "} {
-		i := slices.IndexFunc(body[1:], func(text string) bool { return strings.Contains(text, mark) })
-		if i >= 0 && !slices.Contains(lines, body[1+i]) {
-			lines = append(lines, body[1+i])
-		}
-	}
-	return lines
-}
-
-func frameText(f events.Frame) string {
-	text := f.Function
-	if f.Offset != "" {
-		text += "+" + f.Offset + "/" + f.Size
-	}
-	if f.File != "" {
-		text += " (" + path.Base(f.File)
-		if f.Line > 0 {
-			text += fmt.Sprintf(":%d", f.Line)
-		}
-		text += ")"
-	}
-	if f.Module != "" {
-		text += " [" + string(f.Module) + "]"
-	}
-	return line(text, shownLine)
-}
-
-func texts(list []string, limit int) []string {
+// texts makes log lines safe to show, without the empty ones.
+func texts(list []string) []string {
 	out := make([]string, 0, len(list))
 	for _, s := range list {
-		if s = line(s, limit); strings.TrimSpace(s) != "" {
+		if s = line(s, shownLine); strings.TrimSpace(s) != "" {
 			out = append(out, s)
 		}
 	}
@@ -225,7 +175,7 @@ func texts(list []string, limit int) []string {
 
 // line makes log text safe to show: one line, valid UTF-8, no control
 // characters that a terminal would obey and none that turn the direction of
-// writing, at most limit bytes.
+// writing, at most limit characters.
 func line(s string, limit int) string {
 	s = strings.Map(func(r rune) rune {
 		switch {
@@ -237,7 +187,20 @@ func line(s string, limit int) string {
 		}
 		return r
 	}, strings.ToValidUTF8(s, "\ufffd"))
-	return cut(strings.TrimRight(s, " "), limit)
+	return shorten(strings.TrimRight(s, " "), limit)
+}
+
+// shorten cuts text to at most limit characters.
+func shorten(text string, limit int) string {
+	end := 0 // of what stays beside the mark
+	for i := range text {
+		if limit--; limit == 0 {
+			end = i
+		} else if limit < 0 {
+			return strings.TrimRight(text[:end], " ") + "…"
+		}
+	}
+	return text
 }
 
 // What fit takes away, in this order.

@@ -38,19 +38,13 @@ func (r *sentRecord) done() bool {
 	return false
 }
 
-func sentKey(channel string, n *Notification) string {
-	key := prefixSent + channel + "." + n.ID
-	if n.MovedFrom != "" {
-		key += "-" + n.MovedFrom
-	}
-	return key
-}
+func sentKey(channel string, n *Notification) string { return prefixSent + channel + "." + n.ID }
 
 // sender is the consumer of one channel's outbox.
 type sender struct {
 	channel Channel
-	// other is the channel that takes over when this one is switched off; ""
-	// if there is none.
+	// other is a channel that shows what this one would while it is switched
+	// off, since each channel gets every notification; "" if there is none.
 	other   string
 	now     func() time.Time
 	metrics *metrics
@@ -61,12 +55,12 @@ type sender struct {
 }
 
 // handle sends one message of the outbox.
-func (s *sender) handle(ctx context.Context, kv bucket, out outbox, d *bus.Delivery) error {
+func (s *sender) handle(ctx context.Context, kv bucket, d *bus.Delivery) error {
 	n, err := decodeNotification(d.Data)
 	if err != nil {
 		return bus.Reject(err)
 	}
-	j := &job{sender: s, kv: kv, out: out, n: n, key: sentKey(s.channel.Name(), n)}
+	j := &job{sender: s, kv: kv, n: n, key: sentKey(s.channel.Name(), n)}
 	if j.record, j.revision, err = readSent(ctx, kv, j.key); err != nil {
 		return bus.Unavailable(err)
 	}
@@ -84,7 +78,6 @@ func (s *sender) handle(ctx context.Context, kv bucket, out outbox, d *bus.Deliv
 type job struct {
 	*sender
 	kv       bucket
-	out      outbox
 	n        *Notification
 	key      string
 	record   *sentRecord
@@ -155,30 +148,21 @@ func (j *job) settle(ctx context.Context, sendErr error) error {
 	return verdict
 }
 
-// move gives the message of a channel that is switched off to the other one,
-// once; a message that was moved before, or has nowhere to go, is dead.
+// move leaves the message of a channel that is switched off to the other one,
+// which gets every notification itself; with no other one it is dead.
 func (j *job) move(ctx context.Context, why error) error {
 	_, code := classify(why)
-	// Nothing has arrived, so a crash from here on must not look as if it had.
-	if err := j.note(ctx, resultPermanent, code); err != nil {
+	result, verdict := resultMoved, error(nil)
+	if j.other == "" {
+		result, verdict = resultPermanent, bus.Reject(why)
+	}
+	if err := j.note(ctx, result, code); err != nil {
 		return err
 	}
-	if j.other == "" || j.n.MovedFrom != "" {
-		return bus.Reject(why)
+	if verdict == nil {
+		j.count(resultMoved)
 	}
-	moved := *j.n
-	moved.MovedFrom = j.channel.Name()
-	moved.Channel, moved.Attempt, moved.Repeated = "", 0, false
-	data, err := moved.encode()
-	if err != nil {
-		return bus.Reject(err)
-	}
-	id := j.n.ID + ":" + j.other + ":" + moved.MovedFrom
-	if err := j.out.Publish(ctx, bus.Message{Subject: bus.SubjectNotify(j.other), ID: id, Data: data}); err != nil {
-		return bus.Unavailable(fmt.Errorf("cannot move a notification to %s: %w", j.other, err))
-	}
-	j.count(resultMoved)
-	return j.note(ctx, resultMoved, code)
+	return verdict
 }
 
 func (s *sender) switchedOff() error {
@@ -195,12 +179,11 @@ func (s *sender) switchOff(why error) {
 		return
 	}
 	s.off = why
-	to := "they become dead letters"
+	fate := "its messages become dead letters"
 	if s.other != "" {
-		to = "they go to " + s.other
+		fate = "its messages are shown by the channel " + s.other + " alone"
 	}
-	s.log.Error("the channel is switched off until the next start; of its messages: "+to,
-		"channel", s.channel.Name(), "err", why)
+	s.log.Error("the channel is switched off until the next start: "+fate, "channel", s.channel.Name(), "err", why)
 }
 
 func (s *sender) count(result string) {

@@ -27,14 +27,13 @@ func testNotification(severity float64) *Notification {
 type desk struct {
 	t       *testing.T
 	kv      *fakeBucket
-	out     *fakeOutbox
 	channel *fakeChannel
 	sender  *sender
 	log     bytes.Buffer
 }
 
 func newDesk(t *testing.T, answers ...error) *desk {
-	d := &desk{t: t, kv: newFakeBucket(), out: newFakeOutbox(), channel: &fakeChannel{name: channelWecom, answers: answers}}
+	d := &desk{t: t, kv: newFakeBucket(), channel: &fakeChannel{name: channelWecom, answers: answers}}
 	d.sender = &sender{channel: d.channel, other: channelTerminal, now: func() time.Time { return start },
 		metrics: testMetrics(), log: slog.New(slog.NewTextHandler(&d.log, nil))}
 	return d
@@ -46,7 +45,7 @@ func (d *desk) handle(n *Notification) error {
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	return d.sender.handle(d.t.Context(), d.kv, d.out, &bus.Delivery{Data: data})
+	return d.sender.handle(d.t.Context(), d.kv, &bus.Delivery{Data: data})
 }
 
 func (d *desk) record(n *Notification) *sentRecord {
@@ -144,33 +143,26 @@ func TestSwitchedOff(t *testing.T) {
 			}
 		}
 	}
-	if len(d.channel.got) != 1 || len(d.out.queue) != 2 {
-		t.Fatalf("sent %d times, moved %d", len(d.channel.got), len(d.out.queue))
+	if len(d.channel.got) != 1 {
+		t.Fatalf("sent %d times", len(d.channel.got))
 	}
-	if n := strings.Count(d.log.String(), "level=ERROR"); n != 1 {
-		t.Errorf("said %d times:\n%s", n, d.log.String())
+	if said := d.log.String(); strings.Count(said, "level=") != 1 ||
+		!strings.Contains(said, "the channel is switched off until the next start: its messages are shown by the channel terminal alone") {
+		t.Errorf("said\n%s", said)
 	}
-	if r := d.record(first); r.Result.Result != resultMoved {
-		t.Errorf("result %q", r.Result.Result)
-	}
-	moved, err := decodeNotification(d.out.queue[0].Data)
-	if err != nil || moved.MovedFrom != channelWecom || d.out.queue[0].Subject != bus.SubjectNotify(channelTerminal) {
-		t.Fatalf("moved %+v, %v", moved, err)
-	}
-	// What was moved here before is not moved on, and is not taken for the
-	// message that was meant for this channel.
-	moved.MovedFrom = channelTerminal
-	if err := d.handle(moved); !bus.IsReject(err) {
-		t.Errorf("verdict %v, want a dead letter", err)
-	}
-	if a, b := sentKey(channelTerminal, first), sentKey(channelTerminal, moved); a == b {
-		t.Errorf("one key %s for a message of its own and a moved one", a)
+	for i, n := range []*Notification{first, second} {
+		if r := d.record(n); r.Result.Result != resultMoved || r.Code != "errcode 93000" || r.Attempt != 1-i {
+			t.Errorf("result %+v", r)
+		}
 	}
 	d.sender.other = ""
 	third := testNotification(5)
 	third.ID = "n3"
 	if err := d.handle(third); !bus.IsReject(err) {
 		t.Errorf("with no other channel: verdict %v, want a dead letter", err)
+	}
+	if r := d.record(third); r.Result.Result != resultPermanent || r.Code != "errcode 93000" {
+		t.Errorf("result %+v", r)
 	}
 	if got := testutil.ToFloat64(d.sender.metrics.notifications.WithLabelValues(channelWecom, resultMoved)); got != 2 {
 		t.Errorf("moved %v, want 2", got)
@@ -186,8 +178,8 @@ func TestSenderWithoutBroker(t *testing.T) {
 			t.Errorf("verdict %v", err)
 		}
 	}
-	d := newDesk(t, &PermanentError{Err: errors.New("no")})
-	d.out.faults = func() (bool, bool) { return true, false }
+	d, writes := newDesk(t, &PermanentError{Err: errors.New("no")}), 0
+	d.kv.faults = func() (bool, bool) { writes++; return writes == 3, false } // what became of it
 	if err := d.handle(testNotification(9)); !bus.IsUnavailable(err) {
 		t.Errorf("verdict %v", err)
 	}
@@ -196,7 +188,7 @@ func TestSenderWithoutBroker(t *testing.T) {
 func TestSenderRejectsWhatIsNoNotification(t *testing.T) {
 	d := newDesk(t)
 	for _, data := range []string{"", "{", "{}", `{"id":"x"}`, `{"id":3}`} {
-		if err := d.sender.handle(t.Context(), d.kv, d.out, &bus.Delivery{Data: []byte(data)}); !bus.IsReject(err) {
+		if err := d.sender.handle(t.Context(), d.kv, &bus.Delivery{Data: []byte(data)}); !bus.IsReject(err) {
 			t.Errorf("%q: verdict %v", data, err)
 		}
 	}
@@ -250,7 +242,7 @@ func TestGroupsShowTheirNotifications(t *testing.T) {
 	s := &sender{channel: &fakeChannel{name: channelTerminal}, now: l.now, metrics: l.metrics, log: quietLog}
 	for _, m := range out.queue {
 		now = now.Add(time.Second)
-		if err := s.handle(t.Context(), kv, out, &bus.Delivery{Data: m.Data}); err != nil {
+		if err := s.handle(t.Context(), kv, &bus.Delivery{Data: m.Data}); err != nil {
 			t.Fatal(err)
 		}
 	}

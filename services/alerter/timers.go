@@ -84,6 +84,13 @@ func (d *draft) ringBacklog(g *groupState, now time.Time, w waiting) {
 	n := d.notice(g.Backlog.Notice)
 	first := g.Backlog.First
 	g.Backlog.Notice = ""
+	if n.Event.Severity >= g.Severity {
+		g.Title = titleOf(n.Event)
+	}
+	// Its name follows from what it tells, not from which event came first.
+	d.notices[n.ID] = nil
+	n.ID = digest("notification", g.Group.Group, n.Event.ID)
+	d.notices[n.ID] = n
 	n.Group, n.Time = g.Group, now
 	switch {
 	case len(g.Held) > 0:

@@ -41,6 +41,8 @@ const (
 	maxHeldBytes    = 512 << 10
 	// maxSpan is the most bytes of a file that events may keep open.
 	maxSpan = 16 << 20
+	// maxBegun is the most events that begin while another one is open.
+	maxBegun = 500
 	// maxGap is the most lines of others inside one block.
 	maxGap = 100
 	// defaultContext is the context of an event that no rule hit.
@@ -67,8 +69,10 @@ type assembler struct {
 	pos     int64
 	posLine int64
 	last    time.Time
-	// idle is the latest place at which no event was open.
-	idle point
+	// idle is the latest place at which no event was open, begun how many have
+	// begun since.
+	idle  point
+	begun int
 	// from is where assembling starts, published up to where events are sent,
 	// cut where silence ended an event in an earlier run.
 	from, published, cut int64
@@ -87,8 +91,8 @@ type fileInfo struct {
 	// mod is the file's modification time at its first opening.
 	mod time.Time
 	// backlog is up to where the bytes were there when the source was first
-	// followed.
-	backlog int64
+	// followed, opened when the file was.
+	backlog, opened int64
 }
 
 // newAssembler starts at a point; events that start before published are not
@@ -107,14 +111,14 @@ func (a *assembler) feed(l line) {
 			a.cut = 0
 			a.flush()
 		}
-		if a.app == nil && a.kern == nil {
-			a.idle = a.here(l)
-		} else if l.next-a.idle.Off > maxSpan {
+		if (a.app != nil || a.kern != nil) && (l.next-a.idle.Off > maxSpan || a.begun > maxBegun) {
 			a.flush()
-			a.idle = a.here(l)
 		}
-		if s, ok := parseStamp(l.text, a.reference(), a.env.location); ok {
-			a.last = s.t
+		if a.app == nil && a.kern == nil {
+			a.idle, a.begun = a.here(l), 0
+		}
+		if t, ok := lineTime(l.text, a.yearReference(l), a.env.location); ok {
+			a.last = t
 		}
 		a.place(l)
 		a.ready()
@@ -132,7 +136,11 @@ func (a *assembler) here(l line) point {
 	return p
 }
 
-// reference is what a time without a year is near to.
+func (a *assembler) yearReference(l line) time.Time {
+	return yearReference(a.last, a.info.mod, l.off < a.info.opened)
+}
+
+// reference is the time of a line that tells none.
 func (a *assembler) reference() time.Time {
 	if !a.last.IsZero() {
 		return a.last
@@ -258,7 +266,7 @@ func (a *assembler) start(l line) {
 	if !a.env.recogniser.Find(l.text, &a.found) {
 		return
 	}
-	d := decodeLine(l.text, a.reference(), a.env.location)
+	d := decodeLine(l.text, a.yearReference(l), a.env.location)
 	if d.json && !d.time.IsZero() {
 		a.last = d.time
 	}
@@ -271,6 +279,7 @@ func (a *assembler) start(l line) {
 		r.time = a.reference()
 	}
 	r.before = a.ring.before(l.off, r.match.Before)
+	a.begun++
 	a.queue = append(a.queue, r)
 	slices.SortStableFunc(a.queue, func(x, y *record) int { return cmp.Compare(x.start, y.start) })
 	slot := &a.app

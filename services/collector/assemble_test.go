@@ -71,6 +71,9 @@ func TestAssemble(t *testing.T) {
 		{"other programs between", strings.Replace(warnText, "[ 11.000005]", "Nov 23 10:11:12 h app[1]: error: own trouble\n[ 11.000005]", 1), []string{"kernel 1-9 WARNING in kfree", "log 6-6 error: own trouble"}},
 		{"an application's BUG", "BUG: this is a joke\nfine\nfine\n", nil},
 		{"an application's WARNING", "WARNING: at your own risk\n", nil},
+		{"a compiler's WARNINGs", "WARNING: drivers/a.c:12: bad\nWARNING: drivers/b.c:13: bad\n", nil},
+		{"rulers", strings.Repeat(strings.Repeat("=", 40)+"\n", 3) + "ERROR one\n", []string{"log 4-4 ERROR one"}},
+		{"the rest of a stack", "Caused by: a.b.FooException: x\nCaused by: a.b.BarException: y\n", []string{"log 1-2 Caused by: a.b.FooException: x"}},
 		{"oom kill", "[ 1.000001] java invoked oom-killer: gfp_mask=0x1, order=0\n[ 1.000002] Mem-Info:\n[ 1.000003] Out of memory: Killed process 7 (java) total-vm:1kB\n", []string{"log 1-3 java invoked oom-killer: gfp_mask=0x1, order=0"}},
 		{"json", `{"level":"error","time":"2026-11-23T10:11:12Z","msg":"no stock"}` + "\n\tat a.B.c(B.java:1)\n", []string{"log 1-1 no stock"}},
 		{"json with a stack", `{"level":"error","msg":"no stock","stack":"ValueErr: x\n    at f (/a.js:1:2)\n    at g (/a.js:3:4)"}` + "\n", []string{"stack 1-1 no stock"}},
@@ -170,6 +173,24 @@ func TestTimeAndHost(t *testing.T) {
 	}
 }
 
+func TestYears(t *testing.T) {
+	for _, c := range []struct{ name, text, want string }{
+		{"last year's, though next year's is nearer", "Dec 30 10:11:12 h app[1]: ERROR x\n", "2025-12-30"},
+		{"ahead of the file by its zone", "Nov 23 20:11:12 h app[1]: ERROR x\n", "2026-11-23"},
+		{"most of a year of silence", "Jan  3 10:11:12 h app[1]: fine\nNov 20 10:11:12 h app[1]: ERROR x\n", "2026-11-20"},
+		{"over the end of a year", "Dec 31 10:11:12 h app[1]: fine\nJan  1 10:11:12 h app[1]: ERROR x\n", "2026-01-01"},
+		{"out of order", "Jan  1 10:11:12 h app[1]: fine\nDec 31 10:11:12 h app[1]: ERROR x\n", "2025-12-31"},
+		{"29 February", "Feb 29 10:11:12 h app[1]: ERROR x\n", "2024-02-29"},
+		{"no day of a month", "2026-10-10 10:11:12 fine\n2026-02-30 10:11:12 ERROR x\n", "2026-10-10"},
+		{"JSON before text", `{"level":"info","ts":"2025-05-06T10:11:12Z","msg":"x"}` + "\nERROR x\n", "2025-05-06"},
+	} {
+		list := scanText(t, ScanOptions{}, c.text)
+		if got := list[len(list)-1].Time.Format(time.DateOnly); got != c.want {
+			t.Errorf("%s: %s, want %s", c.name, got, c.want)
+		}
+	}
+}
+
 func TestHugeStackIsBounded(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("fine\njava.lang.IllegalStateException: huge\n")
@@ -191,6 +212,38 @@ func TestHugeStackIsBounded(t *testing.T) {
 	}
 	if data, err := events.Fit(e, events.MaxCollected); err != nil || len(data) > events.MaxCollected {
 		t.Errorf("encoded %d bytes, error %v", len(data), err)
+	}
+}
+
+// TestEventsBehindAnOpenOneAreBounded: lines of two programs alternate, and the
+// report of the kernel does not end.
+func TestEventsBehindAnOpenOneAreBounded(t *testing.T) {
+	asm := newAssembler(testEnv(t), fileInfo{path: "a.log", generation: "g"}, point{ContextLine: 1}, 0, 0)
+	off, most, n := int64(0), 0, 0
+	feed := func(text string) {
+		next := off + int64(len(text)) + 1
+		n++
+		asm.feed(line{off: off, next: next, num: int64(n), text: []byte(text)})
+		off, most = next, max(most, len(asm.queue))
+	}
+	feed("[1.000001] BUG: soft lockup - CPU#1 stuck for 22s! [kworker/1:1:55]")
+	for range 5 * maxBegun {
+		feed("Nov 23 10:11:12 h app[1]: error: x")
+		feed("[1.000001] Modules linked in: a")
+	}
+	asm.flush()
+	if done := len(asm.unsent()); most > maxBegun+2 || done != 5*maxBegun+1 {
+		t.Errorf("%d events were open at once, %d came out", most, done)
+	}
+}
+
+// TestTheRestOfACutStackIsOneEvent: no storm of causes behind the limit of an
+// event's span.
+func TestTheRestOfACutStackIsOneEvent(t *testing.T) {
+	cause := "Caused by: java.io.IOException: gone\n"
+	list := scanText(t, ScanOptions{}, javaText+strings.Repeat(cause, maxSpan/len(cause)+1000)+"fine\n")
+	if len(list) != 2 || list[1].LastLine-list[1].FirstLine < 500 {
+		t.Errorf("%d events, want 2", len(list))
 	}
 }
 

@@ -3,6 +3,8 @@ package collector
 import (
 	"fmt"
 	"strings"
+
+	"tocsin/pkg/events"
 )
 
 // Limits of an event's text while it is put together, in bytes. What is over
@@ -27,9 +29,10 @@ type body struct {
 
 func (b *body) add(text string) {
 	if len(text) > maxBodyLine {
-		n := runeEnd(text, maxBodyLine)
-		b.cut += int64(len(text) - n)
-		text = text[:n] + fmt.Sprintf("… %d bytes cut …", len(text)-n)
+		kept := events.CutEnd(text, maxBodyLine)
+		cut := len(text) - len(kept)
+		b.cut += int64(cut)
+		text = kept + fmt.Sprintf("… %d bytes cut …", cut)
 	}
 	size := len(text) + 1
 	if len(b.tail) == 0 && b.headBytes+size <= maxHead {

@@ -130,6 +130,8 @@ type Service struct {
 	// saved is what earlier runs left, by path.
 	saved   map[string]*offsetFile
 	sources sources
+	// ctx is that of Run.
+	ctx context.Context
 }
 
 // New reads rules and offsets; it opens no log file.
@@ -181,7 +183,7 @@ func (s *Service) Run(ctx context.Context) error {
 	}
 	sendCtx, stop := outlive(ctx, stopTime)
 	defer stop()
-	s.out.ctx = sendCtx
+	s.ctx, s.out.ctx = ctx, sendCtx
 	var wg sync.WaitGroup
 	started := map[*follower]bool{}
 	ready := false

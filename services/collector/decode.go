@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"tocsin/pkg/events"
 )
 
 // decoded is what a line tells of itself.
@@ -125,6 +127,8 @@ var (
 const (
 	maxFields     = 32
 	maxFieldBytes = 1 << 10
+	maxFieldName  = 128
+	maxMessage    = 8 << 10
 )
 
 func (d *decoded) readJSON(raw []byte, ref time.Time, loc *time.Location) bool {
@@ -142,6 +146,9 @@ func (d *decoded) readJSON(raw []byte, ref time.Time, loc *time.Location) bool {
 	if s, key := take(m, jsonMessage); s != "" {
 		d.message = strings.TrimRight(s, "\n")
 		delete(m, key)
+	}
+	if d.level == "" { // the line of a program that docker wrapped
+		d.level = textLevel(d.message)
 	}
 	if s, key := take(m, jsonTime); s != "" {
 		if t, ok := jsonStamp(s, ref, loc); ok {
@@ -207,9 +214,7 @@ func flatten(m map[string]any) map[string]string {
 	out := map[string]string{}
 	add := func(k, v string) {
 		if v != "" {
-			v = cleanText([]byte(v))
-			v = v[:runeEnd(v, maxFieldBytes)]
-			out[cleanText([]byte(k[:runeEnd(k, 128)]))] = v
+			out[shorten(cleanText([]byte(k)), maxFieldName)] = shorten(cleanText([]byte(v)), maxFieldBytes)
 		}
 	}
 	for _, k := range sortedKeys(m) {
@@ -232,15 +237,13 @@ func flatten(m map[string]any) map[string]string {
 	return out
 }
 
-// runeEnd gives the largest index ≤ n at which a character of s ends.
-func runeEnd(s string, n int) int {
-	if len(s) <= n {
-		return len(s)
+// shorten cuts text that is not masked yet to about n bytes, see
+// events.CutEnd, and marks the cut.
+func shorten(text string, n int) string {
+	if len(text) <= n {
+		return text
 	}
-	for n > 0 && !utf8.RuneStart(s[n]) {
-		n--
-	}
-	return n
+	return events.CutEnd(text, n) + "…"
 }
 
 // jsonStamp reads a time as text or as seconds, milli-, micro- or nanoseconds
@@ -258,6 +261,39 @@ func jsonStamp(s string, ref time.Time, loc *time.Location) (time.Time, bool) {
 	}
 	sec, frac := math.Modf(f)
 	return time.Unix(int64(sec), int64(math.Round(frac*1e6))*1000).UTC(), true
+}
+
+// jsonTimeKeys are the names of jsonTime as they stand in a line.
+var jsonTimeKeys = quoted(jsonTime)
+
+func quoted(names []string) [][]byte {
+	out := make([][]byte, len(names))
+	for i, n := range names {
+		out[i] = []byte(strconv.Quote(n) + ":")
+	}
+	return out
+}
+
+// lineTime reads the time of a line that need not be an event; that of JSON
+// without decoding the object.
+func lineTime(raw []byte, ref time.Time, loc *time.Location) (time.Time, bool) {
+	if !isJSON(raw) {
+		s, ok := parseStamp(raw, ref, loc)
+		return s.t, ok
+	}
+	for _, key := range jsonTimeKeys {
+		i := bytes.Index(raw, key)
+		if i < 0 {
+			continue
+		}
+		v := bytes.TrimLeft(raw[i+len(key):min(len(raw), i+len(key)+64)], ` "`)
+		if end := bytes.IndexAny(v, `",}`); end > 0 {
+			if t, ok := jsonStamp(string(v[:end]), ref, loc); ok {
+				return t, true
+			}
+		}
+	}
+	return time.Time{}, false
 }
 
 func sortedKeys(m map[string]any) []string { return slices.Sorted(maps.Keys(m)) }

@@ -46,7 +46,7 @@ func (r *record) event(e *env, info fileInfo) *events.Event {
 			setStack(ev, parseStack(b, r.contents(lines)), r.head)
 		}
 	}
-	ev.Message = ev.Message[:runeEnd(ev.Message, 8<<10)]
+	ev.Message = shorten(ev.Message, maxMessage)
 	return ev
 }
 

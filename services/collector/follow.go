@@ -43,8 +43,10 @@ func (f *follower) run(ctx context.Context) {
 			delay = min(2*delay, maxPoll)
 		}
 	}
-	if err := f.save(); err != nil {
-		f.s.o.Log.Error("cannot save offsets at the stop", "file", f.path, "error", err)
+	if f.dirty {
+		if err := f.save(); err != nil {
+			f.s.o.Log.Error("cannot save offsets at the stop", "file", f.path, "error", err)
+		}
 	}
 	for _, g := range f.generations {
 		g.close()
@@ -99,6 +101,10 @@ func (f *follower) failed(g *generation, err error) {
 	if errors.Is(err, errTruncated) {
 		f.s.o.Log.Info("a file was truncated, reading it from its start", "file", f.path)
 		f.finish(g)
+		f.finished[len(f.finished)-1].Inode = 0 // it holds other bytes now
+		if err := f.save(); err != nil {
+			f.s.said.fault("save "+f.path, "cannot save offsets, reading goes on", "file", f.path, "error", err)
+		}
 		if err := f.look(false); err != nil {
 			f.s.said.fault("open "+f.path, "cannot follow a file", "file", f.path, "error", err)
 		}
@@ -121,7 +127,9 @@ func (f *follower) look(first bool) error {
 	id := idOf(info)
 	for _, g := range f.generations {
 		if g.id == id {
-			g.gone = time.Time{}
+			if !g.gone.IsZero() {
+				g.gone, f.dirty = time.Time{}, true
+			}
 			f.leave(now, id)
 			return nil
 		}
@@ -137,7 +145,7 @@ func (f *follower) look(first bool) error {
 func (f *follower) leave(now time.Time, id fileID) {
 	for _, g := range f.generations {
 		if g.id != id && g.gone.IsZero() {
-			g.gone = now.UTC()
+			g.gone, f.dirty = now.UTC(), true
 		}
 	}
 }
@@ -165,7 +173,13 @@ func (f *follower) begin(file *os.File, first bool) (*generation, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot stat it: %w", err)
 	}
-	head, err := readHead(file, headBytes)
+	from := int64(0)
+	head, err := readHead(file, headBytes, 0)
+	if err == nil && len(head) > 0 && head[0] == 0 {
+		if from, err = holeEnd(f.s.ctx, file); err == nil {
+			head, err = readHead(file, headBytes, from)
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -183,8 +197,9 @@ func (f *follower) begin(file *os.File, first bool) (*generation, error) {
 	}
 	state := generationState{
 		Generation: mint(f.s.o.Host, f.path, f.former(), idOf(info).inode, info.ModTime(), head),
-		Path:       f.path, Modified: info.ModTime().UTC(), ContextLine: 1,
+		Path:       f.path, Modified: info.ModTime().UTC(), OpenedSize: info.Size(),
 	}
+	state.set(point{Context: from, ContextLine: 1, Off: from}, from)
 	if first {
 		if err := f.mark(&state, file, info); err != nil {
 			return nil, err
@@ -207,6 +222,7 @@ func (f *follower) former() string {
 // mark notes the backlog of a file and where START_AT lets reading begin.
 func (f *follower) mark(state *generationState, file *os.File, info os.FileInfo) error {
 	state.BacklogEnd = info.Size()
+	begin := state.point()
 	st, err := parseStart(f.s.o.StartAt)
 	if err != nil {
 		return err
@@ -214,7 +230,7 @@ func (f *follower) mark(state *generationState, file *os.File, info os.FileInfo)
 	if !st.end && st.since == 0 {
 		return nil
 	}
-	r, err := newLineReader(file, f.s.buffers, 0, 1)
+	r, err := newLineReader(file, f.s.buffers, begin.Off, begin.ContextLine)
 	if err != nil {
 		return err
 	}
@@ -222,17 +238,19 @@ func (f *follower) mark(state *generationState, file *os.File, info os.FileInfo)
 	oldest, last := f.s.o.Now().Add(-st.since), time.Time{}
 	for from.Context < 0 {
 		n, err := r.read(func(l line) {
-			ref := last
-			if ref.IsZero() {
-				ref = state.Modified
+			if st.end || from.Context >= 0 {
+				return
 			}
-			if s, ok := parseStamp(l.text, ref, f.s.o.Location); ok {
-				last = s.t
-				if !st.end && from.Context < 0 && !s.t.Before(oldest) {
+			if t, ok := lineTime(l.text, yearReference(last, state.Modified, true), f.s.o.Location); ok {
+				last = t
+				if !t.Before(oldest) {
 					from = point{Context: l.off, ContextLine: l.num, Off: l.off}
 				}
 			}
 		})
+		if err == nil {
+			err = f.s.ctx.Err() // nothing is noted of the file: the next start looks for its begin again
+		}
 		if err != nil {
 			return err
 		}
@@ -254,6 +272,8 @@ func (f *follower) resume(saved *offsetFile) {
 		}
 		file, id, path := f.find(&state)
 		if file == nil {
+			state.Finished, f.dirty = true, true // told once
+			f.finished = append(f.finished, state)
 			if state.CheckEnd > 0 {
 				f.s.said.fault("lost "+state.Generation, "a file that was being read is gone or was written anew; what it had behind the offset is lost", "file", state.Path, "offset", state.AssembleOffset)
 			}
@@ -263,6 +283,8 @@ func (f *follower) resume(saved *offsetFile) {
 		if err != nil {
 			file.Close()
 			f.s.said.fault("resume "+f.path, "cannot read on", "file", path, "error", err)
+			state.Finished = true // what tells it again stays, so that the next look reads on
+			f.finished = append(f.finished, state)
 			continue
 		}
 		if path != f.path && g.gone.IsZero() {
@@ -275,6 +297,9 @@ func (f *follower) resume(saved *offsetFile) {
 // find looks for a generation's file at its path and beside it: the same inode
 // and the same bytes, else at the path the same bytes.
 func (f *follower) find(state *generationState) (*os.File, fileID, string) {
+	if state.CheckEnd != state.AssembleOffset {
+		return nil, fileID{}, "" // it was written anew before the offset was saved
+	}
 	paths := append([]string{f.path}, renamed(f.path, state.Inode)...)
 	for _, sameInode := range []bool{true, false} {
 		for _, path := range paths {

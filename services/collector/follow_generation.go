@@ -20,6 +20,8 @@ type generation struct {
 	// off is up to where the file is read, for those who look from outside.
 	off atomic.Int64
 	asm *assembler
+	// written is the file's modification time when it was last read.
+	written time.Time
 	// grown is when a complete line was last read, by the collector's clock.
 	grown time.Time
 	// gone is since when the file is not at its path.
@@ -33,7 +35,7 @@ func openGeneration(f *follower, file *os.File, id fileID, state generationState
 	if err != nil {
 		return nil, err
 	}
-	info := fileInfo{path: f.path, generation: state.Generation, mod: state.Modified, backlog: state.BacklogEnd}
+	info := fileInfo{path: f.path, generation: state.Generation, mod: state.Modified, backlog: state.BacklogEnd, opened: state.OpenedSize}
 	g := &generation{
 		f: f, file: file, id: id, kept: state, reader: r, gone: state.GoneSince, grown: f.s.o.Now(),
 		asm: newAssembler(f.s.env, info, p, state.PublishedOffset, state.QuietCut),
@@ -53,18 +55,21 @@ func (g *generation) close() {
 // left is how many bytes are not read yet. Any goroutine may ask while the file
 // is claimed.
 func (g *generation) left() int64 {
-	size, err := sizeOf(g.file)
+	size, _, err := sizeOf(g.file)
 	if err != nil {
 		return 0
 	}
 	return max(0, size-g.off.Load())
 }
 
-// state is what a restart needs now.
+// state is what a restart needs now. The evidence is taken only from a file
+// that still holds what was read: a file written anew would be taken for it.
 func (g *generation) state() generationState {
 	p, published := g.asm.restart()
 	g.kept.set(p, published)
-	g.kept.note(g.file, g.id, p.Off)
+	if g.reader.intact() {
+		g.kept.note(g.file, g.id, p.Off)
+	}
 	g.kept.GoneSince, g.kept.Saved = g.gone, g.f.s.o.Now().UTC()
 	return g.kept
 }
@@ -72,40 +77,48 @@ func (g *generation) state() generationState {
 // step reads one chunk and publishes what is complete; false if there is
 // nothing new. Silence ends what is open.
 func (g *generation) step() (bool, error) {
-	size, err := sizeOf(g.file)
-	if err != nil {
-		return false, err
-	}
-	if size < g.reader.off {
-		if err := g.last(); err != nil {
+	from := g.reader.off
+	n, err := g.read()
+	if errors.Is(err, errTruncated) {
+		if err := g.end(); err != nil {
 			return false, err
 		}
-		return false, errTruncated
-	}
-	n, err := int64(0), error(nil)
-	if size > g.reader.off {
-		n, err = g.reader.read(g.line)
 	}
 	if err != nil {
-		if errors.Is(err, errTruncated) {
-			if err := g.last(); err != nil {
-				return false, err
-			}
-		}
 		return false, err
 	}
 	if n > 0 {
 		g.f.s.metrics.bytes.Add(float64(n))
-		g.off.Store(g.reader.off)
+		g.off.Store(g.reader.pos())
+	}
+	if g.reader.off > from {
 		g.f.dirty = true
 		err := g.publish()
 		g.grown = g.f.s.o.Now()
 		return true, err
 	}
 	if g.asm.pending() && g.f.s.o.Now().Sub(g.grown) >= g.f.s.o.EventQuiet {
-		return false, g.quiet()
+		return n > 0, g.quiet()
 	}
-	return false, nil
+	return n > 0, nil
+}
+
+// read reads one chunk if there is one. A file that was written to but is no
+// longer than before may hold other bytes.
+func (g *generation) read() (int64, error) {
+	size, written, err := sizeOf(g.file)
+	if err != nil {
+		return 0, err
+	}
+	same := written.Equal(g.written)
+	g.written = written
+	switch pos := g.reader.pos(); {
+	case size > pos:
+		return g.reader.read(g.line)
+	case size < pos || !same && !g.reader.intact():
+		return 0, errTruncated
+	}
+	return 0, nil
 }
 
 // line takes one line from the reader.
@@ -148,18 +161,20 @@ func (g *generation) publish() error {
 	return g.f.save()
 }
 
-// last ends the generation: the line without newline counts, and what is open
-// is complete.
+// last ends a generation that left its path: the line without newline counts.
 func (g *generation) last() error {
-	size, err := sizeOf(g.file)
+	size, _, err := sizeOf(g.file)
 	if err != nil {
 		return err
 	}
-	if size > g.reader.off && !g.gone.IsZero() {
-		if err := g.reader.rest(size, g.line); err != nil {
-			return err
-		}
+	if err := g.reader.rest(size, g.line); err != nil {
+		return err
 	}
+	return g.end()
+}
+
+// end completes what is open.
+func (g *generation) end() error {
 	g.asm.flush()
 	return g.publish()
 }

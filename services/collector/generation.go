@@ -40,10 +40,10 @@ func idOf(info os.FileInfo) fileID {
 	return fileID{}
 }
 
-// readHead gives the first bytes of a file, at most n.
-func readHead(f io.ReaderAt, n int64) ([]byte, error) {
+// readHead gives the bytes of a file from off on, at most n.
+func readHead(f io.ReaderAt, n, off int64) ([]byte, error) {
 	buf := make([]byte, n)
-	got, err := f.ReadAt(buf, 0)
+	got, err := f.ReadAt(buf, off)
 	if err != nil && err != io.EOF {
 		return nil, fmt.Errorf("cannot read its first bytes: %w", err)
 	}

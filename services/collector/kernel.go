@@ -91,6 +91,8 @@ const (
 type kernelBlock struct {
 	// sure tells that it is a report, not an application's line of like words.
 	sure bool
+	// ruled tells that it began with a line of equals signs.
+	ruled bool
 	// traced tells that frames have been seen, ended that the end mark was.
 	traced, inTrace, ended bool
 	// taskEnd tells that the last section mark closed the task's.
@@ -101,8 +103,9 @@ type kernelBlock struct {
 }
 
 func newKernelBlock(title string, kernelLine bool) *kernelBlock {
-	b := &kernelBlock{sure: strongTitle.MatchString(title) && !strings.HasPrefix(title, "=")}
-	if kernelLine && !strings.HasPrefix(title, "=") && !strings.Contains(title, "WARNING: ") && !strings.HasPrefix(title, "kmemleak") {
+	b := &kernelBlock{ruled: strings.HasPrefix(title, "=")}
+	b.sure = strongTitle.MatchString(title) && !b.ruled
+	if kernelLine && !b.ruled && !strings.Contains(title, "WARNING: ") && !strings.HasPrefix(title, "kmemleak") {
 		b.sure = true
 	}
 	return b
@@ -169,8 +172,11 @@ func (b *kernelBlock) title(text string) verdict {
 	if b.traced && !goesOn {
 		return outside
 	}
-	if !rule {
-		b.sure = true
+	if rule && !b.sure {
+		return outside // two rulers in a row are no report's
+	}
+	if !rule && (b.ruled || !strings.HasPrefix(text, "WARNING: ") || strongTitle.MatchString(text)) {
+		b.sure = true // a compiler's warning follows another one, never a ruler
 	}
 	b.stray = 0
 	return b.known()

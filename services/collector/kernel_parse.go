@@ -187,9 +187,7 @@ func kernelHeadline(k *events.Kernel, headline, guilty string, frames []events.F
 		return in("WARNING")
 	}
 	headline = hexNumber.ReplaceAllString(headline, "…")
-	if len(headline) > 200 {
-		headline = headline[:runeEnd(headline, 200)]
-	}
+	headline = shorten(headline, 200)
 	if k.Type == "oops" || k.Type == "bug" || k.Type == "atomic-sleep" {
 		return in(strings.TrimSuffix(headline, ":"))
 	}

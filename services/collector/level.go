@@ -85,7 +85,7 @@ func levelAt(s string, i, j int) string {
 			return ""
 		}
 		return level
-	case next == ':' && (prev == ' ' || prev == '\t'):
+	case next == ':' && (prev == ' ' || prev == '\t'), prev == '\t' && next == '\t': // zap between tabs
 		return level
 	}
 	return ""

@@ -32,6 +32,8 @@ type generationState struct {
 	evidence
 	// Modified is the file's modification time at its first opening.
 	Modified time.Time `json:"modified"`
+	// OpenedSize is the file's size then.
+	OpenedSize int64 `json:"opened_size"`
 	// BacklogEnd is up to where the bytes were there when the source was first
 	// followed.
 	BacklogEnd int64 `json:"backlog_end"`

@@ -67,12 +67,20 @@ type lineReader struct {
 	buffers *sync.Pool
 	// off is where the next line starts, num its number.
 	off, num int64
-	// tail are the last bytes before off.
+	// tail are the last bytes before pos.
 	tail []byte
 	// head is the kept part of a line that is too long, seen up to where it has
 	// been looked through for its end.
 	head []byte
 	seen int64
+}
+
+// pos is up to where the file has been read.
+func (r *lineReader) pos() int64 {
+	if r.head != nil {
+		return r.seen
+	}
+	return r.off
 }
 
 func newLineReader(f io.ReaderAt, buffers *sync.Pool, off, num int64) (*lineReader, error) {
@@ -114,6 +122,7 @@ func (r *lineReader) read(each func(line)) (int64, error) {
 		default:
 			r.head = append([]byte(nil), data[:maxLine]...)
 			r.seen = r.off + maxLine
+			r.remember(r.head)
 			return maxLine, nil
 		}
 	}
@@ -121,14 +130,21 @@ func (r *lineReader) read(each func(line)) (int64, error) {
 
 // fill reads the tail and what follows it, and checks the tail.
 func (r *lineReader) fill(buf []byte) (int, error) {
-	n, err := r.f.ReadAt(buf, r.off-int64(len(r.tail)))
+	n, err := r.f.ReadAt(buf, r.pos()-int64(len(r.tail)))
 	if err != nil && err != io.EOF {
-		return 0, fmt.Errorf("cannot read at offset %d: %w", r.off, err)
+		return 0, fmt.Errorf("cannot read at offset %d: %w", r.pos(), err)
 	}
 	if n < len(r.tail) || !bytes.Equal(buf[:len(r.tail)], r.tail) {
 		return 0, errTruncated
 	}
 	return n - len(r.tail), nil
+}
+
+// intact tells whether the bytes before pos are still those that were read;
+// also if that cannot be told.
+func (r *lineReader) intact() bool {
+	_, err := r.fill(make([]byte, len(r.tail)))
+	return !errors.Is(err, errTruncated)
 }
 
 // cut gives out the complete lines of data.
@@ -175,24 +191,22 @@ func (r *lineReader) remember(data []byte) {
 
 // readLong looks for the end of a line that is too long.
 func (r *lineReader) readLong(buf []byte, each func(line)) (int64, error) {
-	n, err := r.f.ReadAt(buf, r.seen)
-	if err != nil && err != io.EOF {
-		return 0, fmt.Errorf("cannot read at offset %d: %w", r.seen, err)
+	n, err := r.fill(buf)
+	if err != nil {
+		return 0, err
 	}
-	i := bytes.IndexByte(buf[:n], '\n')
+	data := buf[len(r.tail) : len(r.tail)+n]
+	i := bytes.IndexByte(data, '\n')
 	if i < 0 {
 		r.seen += int64(n)
+		r.remember(data)
 		return int64(n), nil
 	}
 	next := r.seen + int64(i) + 1
 	l := line{off: r.off, next: next, num: r.num, text: r.head, cut: next - 1 - r.off - int64(len(r.head))}
 	r.head = nil
 	r.off, r.num = next, r.num+1
-	tail := make([]byte, min(next, tailCheck))
-	if _, err := r.f.ReadAt(tail, next-int64(len(tail))); err != nil {
-		return 0, fmt.Errorf("cannot read at offset %d: %w", next, err)
-	}
-	r.tail = tail
+	r.remember(data[:i+1])
 	each(l)
 	return int64(i) + 1, nil
 }
@@ -216,11 +230,33 @@ func (r *lineReader) rest(size int64, each func(line)) error {
 	return nil
 }
 
-// sizeOf is the size of an open file.
-func sizeOf(f *os.File) (int64, error) {
+// holeEnd gives where the first byte of a file stands that is not NUL: a writer
+// that does not append goes on at its old offset after a truncation, and leaves
+// a hole before it.
+func holeEnd(ctx context.Context, f io.ReaderAt) (int64, error) {
+	buf := make([]byte, chunk)
+	for off := int64(0); ; off += chunk {
+		n, err := f.ReadAt(buf, off)
+		if i := bytes.IndexFunc(buf[:n], func(c rune) bool { return c != 0 }); i >= 0 {
+			return off + int64(i), nil
+		}
+		if err == io.EOF {
+			return off + int64(n), nil
+		}
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			return 0, fmt.Errorf("cannot read at offset %d: %w", off, err)
+		}
+	}
+}
+
+// sizeOf is the size of an open file, and when it was written to.
+func sizeOf(f *os.File) (int64, time.Time, error) {
 	info, err := f.Stat()
 	if err != nil {
-		return 0, fmt.Errorf("cannot stat %s: %w", f.Name(), err)
+		return 0, time.Time{}, fmt.Errorf("cannot stat %s: %w", f.Name(), err)
 	}
-	return info.Size(), nil
+	return info.Size(), info.ModTime(), nil
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"time"
 
 	"tocsin/pkg/events"
@@ -46,7 +47,7 @@ func Scan(ctx context.Context, o ScanOptions, r io.Reader, name string, emit fun
 
 // scan is Scan with rules that are read already.
 func scan(ctx context.Context, e *env, o ScanOptions, r io.Reader, name string, emit func(*events.Event) error) error {
-	info := fileInfo{path: name, generation: mint(o.Host, name, "", 0, o.ModTime, nil), mod: o.ModTime}
+	info := fileInfo{path: name, generation: mint(o.Host, name, "", 0, o.ModTime, nil), mod: o.ModTime, opened: math.MaxInt64}
 	s := &scanner{env: e, info: info, emit: emit, asm: newAssembler(e, info, point{ContextLine: 1}, 0, 0)}
 	in := bufio.NewReaderSize(r, chunk)
 	for {
@@ -135,7 +136,7 @@ func (s *scanner) single(l line) *events.Event {
 	if ref.IsZero() {
 		ref = s.info.mod
 	}
-	d := decodeLine(l.text, ref, s.env.location)
+	d := decodeLine(l.text, yearReference(s.last, s.info.mod, true), s.env.location)
 	r := &record{start: l.off, end: l.end(), first: l.num, last: l.num, head: d, time: d.time, cut: l.cut}
 	if r.time.IsZero() {
 		r.time = ref

@@ -46,13 +46,15 @@ func (s *Service) discover() []*follower {
 		key := absolute(pattern)
 		first := s.sources[key].IsZero()
 		for _, path := range s.expand(pattern) {
-			s.follow(path, first)
+			if s.ctx.Err() == nil {
+				s.follow(path, first)
+			}
 		}
 		if first {
 			fresh = append(fresh, key)
 		}
 	}
-	if len(fresh) > 0 {
+	if len(fresh) > 0 && s.ctx.Err() == nil { // else not all their files are opened
 		s.noteSources(fresh)
 	}
 	s.mu.Lock()
@@ -96,13 +98,31 @@ func (s *Service) expand(pattern string) []string {
 		return []string{absolute(pattern)} // a file whose name looks like a glob
 	}
 	found, err := filepath.Glob(pattern)
-	if err != nil || len(found) == 0 {
-		s.said.note("glob "+pattern, "no file matches yet, waiting", "glob", pattern)
-	}
 	for i := range found {
 		found[i] = absolute(found[i])
 	}
+	found = append(found, s.left(absolute(pattern), found)...)
+	if err != nil || len(found) == 0 {
+		s.said.note("glob "+pattern, "no file matches yet, waiting", "glob", pattern)
+	}
 	return found
+}
+
+// left gives the paths of a glob whose file an earlier run was reading and that
+// a rotation while we were stopped left empty.
+func (s *Service) left(pattern string, found []string) []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []string
+	for _, path := range sortedPaths(s.saved) {
+		unfinished := slices.ContainsFunc(s.saved[path].Generations, func(g generationState) bool { return !g.Finished })
+		if unfinished && s.followers[path] == nil && !slices.Contains(found, path) {
+			if ok, err := filepath.Match(pattern, path); err == nil && ok {
+				out = append(out, path)
+			}
+		}
+	}
+	return out
 }
 
 // follow makes a follower for a path that has a file worth following, or had
@@ -128,7 +148,7 @@ func (s *Service) follow(path string, first bool) {
 	if saved != nil {
 		f.resume(saved)
 	}
-	if err := f.look(first); err != nil {
+	if err := f.look(first); err != nil && s.ctx.Err() == nil {
 		s.said.fault("open "+path, "cannot follow a file", "file", path, "error", err)
 	}
 	if len(f.generations) == 0 && len(f.finished) == 0 {
@@ -192,7 +212,7 @@ func (s *Service) known(f *os.File, id fileID) *generationState {
 	var candidates []generationState
 	for _, saved := range s.saved {
 		for _, g := range saved.Generations {
-			if g.Inode == id.inode && g.CheckEnd > 0 {
+			if g.Inode == id.inode && g.CheckEnd > 0 && g.CheckEnd == g.AssembleOffset {
 				candidates = append(candidates, g)
 			}
 		}

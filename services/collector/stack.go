@@ -50,7 +50,7 @@ func stackHead(heads headSet, content string) block {
 		return &pythonBlock{}
 	case heads&headGo != 0 && goHead.MatchString(content):
 		return &goBlock{goroutine: goGoroutine.MatchString(content)}
-	case heads&headJava != 0 && javaHead.MatchString(content):
+	case heads&headJava != 0 && (javaHead.MatchString(content) || strings.HasPrefix(content, "Caused by: ")): // the rest of a stack that was cut
 		return &javaBlock{}
 	}
 	return nil

@@ -152,7 +152,7 @@ func zone(b []byte, i int, loc *time.Location) (offset int, known bool, end int)
 
 // date builds the time, refusing days that do not exist.
 func date(y, mo, d, h, mi, s, nanos int, b []byte, i int, loc *time.Location) (time.Time, int, bool) {
-	if mo < 1 || mo > 12 || d < 1 || d > 31 || y < 1970 || y > 9999 {
+	if mo < 1 || mo > 12 || d < 1 || y < 1970 || y > 9999 || d > daysIn(y, mo) {
 		return time.Time{}, i, false
 	}
 	offset, known, end := zone(b, i, loc)
@@ -249,7 +249,7 @@ func namedStamp(b []byte, i int, ref time.Time, loc *time.Location) (stamp, bool
 		return stamp{}, false
 	}
 	h, mi, s, nanos, end, ok := clock(b, j+1)
-	if !ok || d < 1 || d > 31 {
+	if !ok || d < 1 || d > daysIn(leapYear, mo) {
 		return stamp{}, false
 	}
 	if y, ok := number(b, end+1, 4); ok && at(b, end) == ' ' && y >= 1970 && y < 2200 && !isDigit(at(b, end+5)) {
@@ -265,7 +265,7 @@ func namedStamp(b []byte, i int, ref time.Time, loc *time.Location) (stamp, bool
 func klogStamp(b []byte, i int, ref time.Time, loc *time.Location) (stamp, bool) {
 	mo, ok1 := number(b, i+1, 2)
 	d, ok2 := number(b, i+3, 2)
-	if !ok1 || !ok2 || at(b, i+5) != ' ' || mo < 1 || mo > 12 || d < 1 || d > 31 {
+	if !ok1 || !ok2 || at(b, i+5) != ' ' || mo < 1 || mo > 12 || d < 1 || d > daysIn(leapYear, mo) {
 		return stamp{}, false
 	}
 	h, mi, s, nanos, end, ok := clock(b, i+6)
@@ -285,12 +285,40 @@ func clfStamp(b []byte, loc *time.Location) (stamp, bool) {
 	return dayFirstStamp(b, i+1, loc)
 }
 
+const leapYear = 2024
+
+// yearReference is what a time without a year is near to. Lines go forward: one
+// is at most a month older than the last time seen, and what was in the file
+// when it was opened (old) is not younger than its modification time, give or
+// take a day for its zone.
+func yearReference(last, modified time.Time, old bool) time.Time {
+	const day, halfYear = 24 * time.Hour, 182 * 24 * time.Hour
+	switch {
+	case !last.IsZero():
+		return last.Add(halfYear - 31*day)
+	case old:
+		return modified.Add(day - halfYear)
+	}
+	return modified
+}
+
+func daysIn(year, month int) int {
+	return time.Date(year, time.Month(month)+1, 0, 0, 0, 0, 0, time.UTC).Day()
+}
+
 // nearest puts a time without a year into the year that brings it nearest to
 // ref.
 func nearest(mo, d, h, mi, s, nanos int, ref time.Time, loc *time.Location) time.Time {
 	year := ref.In(loc).Year()
+	first := year - 1
+	if mo == 2 && d == 29 {
+		first = year - 8 // the last leap year may be so long ago
+	}
 	var best time.Time
-	for y := year - 1; y <= year+1; y++ {
+	for y := first; y <= year+1; y++ {
+		if d > 28 && d > daysIn(y, mo) {
+			continue
+		}
 		t := time.Date(y, time.Month(mo), d, h, mi, s, nanos, loc)
 		if best.IsZero() || t.Sub(ref).Abs() < best.Sub(ref).Abs() {
 			best = t

@@ -55,8 +55,7 @@ func Start(o Options) (*Server, error) {
 		SyncAlways:    true,
 		MaxPayload:    MaxPayload,
 		NoSigs:        true,
-		// The folder already says whose it is; the default would nest a second
-		// level for every account.
+
 		DisableJetStreamBanner: true,
 	})
 	if err != nil {
