@@ -12,28 +12,26 @@ import (
 
 // Version begins every fingerprint. It grows whenever the rules change, so that
 // fingerprints of two versions are never taken for each other.
-const Version = "1"
+const Version = "2"
 
 // MaxLen is the most bytes a fingerprint has.
 const MaxLen = 1024
 
-// maxFrames is how many frames count: what called them differs from one way
+// maxFrames is how many frames of a stack count: what called them differs from one way
 // into the same fault to the next.
 const maxFrames = 5
 
-// Of gives the fingerprint of a masked event: a pure function of its kind,
-// message, class, frames and kernel title.
+// Of gives the fingerprint of a masked event: a pure function of its kind and
+// message, for a stack of its class and frames, for a report of the kernel of
+// its title, frames and body.
 func Of(e *events.Event) string {
-	var what string
 	switch e.Kind {
 	case events.KindStack:
-		what = "stack " + stack(e)
+		return cut(Version+" stack "+stack(e), MaxLen)
 	case events.KindKernel:
-		what = "kernel " + kernel(e)
-	default:
-		what = "log " + Normalise(headline(e))
+		return cut(Version+" kernel "+kernel(e), MaxLen)
 	}
-	return cut(Version+" "+what, MaxLen)
+	return normalise(Version+" log ", headline(e))
 }
 
 // headline is the message, or the first line of the body where there is none.

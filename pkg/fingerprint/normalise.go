@@ -5,41 +5,62 @@ import (
 	"strings"
 )
 
-func isDigit(c byte) bool  { return '0' <= c && c <= '9' }
-func isLetter(c byte) bool { return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' }
-func isWord(c byte) bool   { return isDigit(c) || isLetter(c) || c == '_' }
-func isHex(c byte) bool    { return isDigit(c) || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F' }
+// Normalise takes out of a line what differs from one time to the next. Times,
+// numbers, addresses, hosts, paths, ids, quoted names, the values of key=value
+// and lists of these become one #, a masked value its kind. What decides the
+// meaning stays: words, names of errors and devices, HTTP status, exit codes
+// and signals.
+func Normalise(s string) string { return normalise("", s) }
 
-// Normalise takes out of a line what differs from one time to the next: times,
-// numbers, addresses, ids and durations become #, a masked value its kind.
-// What decides the meaning stays: words, names of errors and devices, HTTP
-// status, exit codes and signals.
-func Normalise(s string) string {
-	n := normaliser{in: s, out: make([]byte, 0, min(len(s), MaxLen)+32)}
+// maxInput is how much of a line is read.
+const maxInput = 16 << 10
+
+// normalise is Normalise behind a prefix, which counts for the length.
+func normalise(prefix, s string) string {
+	s = cut(s, maxInput)
+	var room [MaxLen / 2]byte
+	n := normaliser{in: s, out: append(room[:0], prefix...), lastEnd: -1}
 	for n.i < len(s) && len(n.out) <= MaxLen {
-		c := s[n.i]
-		switch {
-		case c <= ' ':
-			n.blank()
-		case isWord(c):
-			n.word()
-		case strings.HasPrefix(s[n.i:], "‹"):
-			n.masked()
-		default:
-			n.out = append(n.out, c)
-			n.i++
-		}
+		n.step()
 	}
 	n.blank()
-	return cut(strings.TrimRight(string(n.out), " "), MaxLen)
+	return cut(string(bytes.TrimRight(n.out, " ")), MaxLen)
 }
 
 type normaliser struct {
 	in  string
 	i   int
 	out []byte
-	// last is the last word, which decides whether a number after it stays.
-	last string
+	// last is the word before, which ends at lastEnd, prev the one before it:
+	// they tell what a name or a number behind them is.
+	last, prev string
+	lastEnd    int
+	// said tells that a word was written that is no level: the header is over.
+	said bool
+}
+
+func (n *normaliser) step() {
+	switch c := n.in[n.i]; {
+	case c <= ' ':
+		n.blank()
+	case isWord(c) || leads(c) && n.i+1 < len(n.in) && leadsTo(n.in[n.i+1]):
+		n.atom()
+	case c == '"' || c == '\'' || c == '`':
+		n.quoted(c)
+	case c == '=':
+		n.equals()
+	case strings.IndexByte("-+<>~*", c) >= 0 && n.signs():
+		n.i++
+	case c == '(' || c == '[' || c == '{':
+		n.open(c)
+	case c == ')' || c == ']' || c == '}':
+		n.closing(c)
+	case strings.HasPrefix(n.in[n.i:], openMask):
+		n.masked()
+	default:
+		n.out = append(n.out, c)
+		n.i++
+	}
 }
 
 // blank ends a word. Ids of the same sort in a row, however many, are one.
@@ -49,249 +70,277 @@ func (n *normaliser) blank() {
 	if l == 0 || n.out[l-1] == ' ' {
 		return
 	}
-	last := bytes.LastIndexByte(n.out, ' ') + 1
-	word := n.out[last:]
-	if bytes.IndexByte(word, '#') >= 0 && bytes.HasSuffix(n.out[:last], append([]byte(" "+string(word)), ' ')) {
-		n.out = n.out[:last]
-		return
+	at, numbered := l, false
+	for ; at > 0 && n.out[at-1] != ' '; at-- {
+		numbered = numbered || n.out[at-1] == '#'
+	}
+	if at > 0 && numbered {
+		before := n.out[bytes.LastIndexByte(n.out[:at-1], ' ')+1 : at-1]
+		if bytes.Equal(bytes.TrimRight(n.out[at:], ",;"), bytes.TrimRight(before, ",;")) {
+			n.out = n.out[:at]
+			return
+		}
 	}
 	n.out = append(n.out, ' ')
 }
 
+const openMask, closeMask = "‹", "›"
+
 // masked writes ‹kind› for ‹kind:…›.
 func (n *normaliser) masked() {
-	const open, closing = "‹", "›"
 	rest := n.in[n.i:]
-	if end := strings.Index(rest[:min(len(rest), 48)], closing); end > 0 {
-		kind, _, _ := strings.Cut(rest[len(open):end], ":")
-		n.out = append(append(append(n.out, open...), kind...), closing...)
-		n.i += end + len(closing)
-		n.last = ""
+	if end := strings.Index(rest[:min(len(rest), 48)], closeMask); end > 0 {
+		kind, _, _ := strings.Cut(rest[len(openMask):end], ":")
+		n.out = append(append(append(n.out, openMask...), kind...), closeMask...)
+		n.i += end + len(closeMask)
+		n.forget()
 		return
 	}
-	n.out = append(n.out, open...)
-	n.i += len(open)
+	n.out = append(n.out, openMask...)
+	n.i += len(openMask)
 }
 
-// word writes the word at n.i, as it is or as #.
-func (n *normaliser) word() {
-	start := n.i
-	if end := uuid(n.in, start); end > 0 {
-		n.number(end)
-		return
+// signs tells a sign or a comparison: it stands in front of a number and behind
+// no word.
+func (n *normaliser) signs() bool {
+	if n.i+1 >= len(n.in) || !isDigit(n.in[n.i+1]) {
+		return false
 	}
-	end, digits, letters := start, 0, 0
-	for end < len(n.in) && isWord(n.in[end]) {
-		if isDigit(n.in[end]) {
-			digits++
-		} else {
-			letters++
+	return n.i == 0 || !isWord(n.in[n.i-1]) && n.in[n.i-1] != ')' && n.in[n.i-1] != '#'
+}
+
+// open writes an opening bracket. A group in brackets ahead of the first word,
+// with numbers in it, is part of a header: a thread, a request, a client.
+func (n *normaliser) open(c byte) {
+	if c == '[' && !n.said && !decides(firstWord(n.in[n.i+1:])) {
+		if end := groupEnd(n.in, n.i); end > 0 && strings.ContainsAny(n.in[n.i:end], "0123456789") {
+			n.value(end)
+			return
 		}
+	}
+	n.out = append(n.out, c)
+	n.i++
+}
+
+func firstWord(s string) string {
+	end := 0
+	for end < len(s) && isLetter(s[end]) {
 		end++
 	}
-	w := n.in[start:end]
+	return s[:end]
+}
+
+// closing writes a closing bracket. What only says a value again, as in
+// "1536 bytes (1.5 KB)", goes.
+func (n *normaliser) closing(c byte) {
+	n.i++
+	if c == ')' {
+		l := len(bytes.TrimRight(n.out, "# "))
+		if l > 0 && n.out[l-1] == '(' {
+			if before := bytes.TrimRight(n.out[:l-1], " "); bytes.HasSuffix(before, []byte{'#'}) {
+				n.out = before
+				return
+			}
+		}
+	}
+	n.out = append(n.out, c)
+}
+
+// quoted takes out a name in quotes. Several words in quotes are a text, read
+// like all others, and so is what says a state or an error.
+func (n *normaliser) quoted(quote byte) {
+	start := n.i
+	end := quoteEnd(n.in, start)
+	if end < 0 || start > 0 && isWord(n.in[start-1]) {
+		n.out = append(n.out, quote)
+		n.i++
+		return
+	}
+	name := n.in[start+1 : end-1]
 	switch {
-	case digits == 0 && n.month(w, end):
-	case digits == 0:
-		n.keep(w, end)
-	case letters == 0 && n.keepsNumber(w, start, end):
-		n.keep(w, end)
-	case isDigit(w[0]):
-		n.number(n.numberEnd(start, end))
-	case device(w):
-		n.keep(w, end)
-	case len(w) >= 6 && digits > 0 && hexOnly(w) || random(w, digits):
-		n.number(end)
+	case end < len(n.in) && n.in[end] == ':' && name != "": // a key of JSON
+		n.out = append(append(n.out, name...), ':')
+		n.i = end + 1
+		n.keepWord(name, end)
+	case decides(n.last) || isPart(n.last) || strings.IndexByte(name, ' ') >= 0:
+		n.out = append(n.out, quote)
+		n.i++
 	default:
-		n.out = append(n.out, foldNumbers(w)...)
-		n.i, n.last = end, w
+		n.value(end)
 	}
 }
 
-func (n *normaliser) keep(w string, end int) {
-	n.out = append(n.out, w...)
-	n.i, n.last = end, w
-}
-
-// number writes # for what ends at end; several in a row are one.
-func (n *normaliser) number(end int) {
-	n.i, n.last = end, ""
-	l := len(n.out)
-	if l > 0 && n.out[l-1] == '#' || l > 1 && n.out[l-1] == ' ' && n.out[l-2] == '#' {
+// equals takes out the value of key=value, if the key is not one that decides
+// what happened.
+func (n *normaliser) equals() {
+	n.out = append(n.out, '=')
+	start := n.i
+	n.i++
+	if n.lastEnd != start || decides(n.last) || n.i < len(n.in) && (n.in[n.i] == '=' || n.in[n.i] == '>') {
 		return
 	}
-	if l > 1 && n.out[l-1] == '-' && n.out[l-2] == '_' {
-		n.out = n.out[:l-1] // blk_-12
-	} else if l > 1 && n.out[l-1] == '-' && (n.out[l-2] == ' ' || n.out[l-2] == '=' || n.out[l-2] == '(') {
-		n.out[l-1] = '#' // a sign
+	if truth(n.in[n.i:]) || sentence(n.in, n.i) {
 		return
+	}
+	end := n.i
+	if dotted := strings.IndexByte(n.last, '.') > 0 && bytes.HasSuffix(n.out, []byte(n.last+"=")); dotted {
+		// A list of settings: the name is as much a value, and alone in its line
+		// it has the rest of it.
+		n.out = append(n.out[:len(n.out)-len(n.last)-1], '#', '=')
+		if strings.IndexByte(n.in[end:], '=') < 0 {
+			end = len(n.in)
+		}
+	}
+	if end < len(n.in) && n.in[end] > ' ' {
+		end = n.valueEnd(end)
 	}
 	n.out = append(n.out, '#')
+	n.i = end
+	n.forget()
 }
 
-// numberEnd gives the end of a number with all that may belong to it: dates,
-// times, versions and addresses, fractions, and a unit of time or size.
-func (n *normaliser) numberEnd(start, end int) int {
-	i := end
-	for {
-		// 2024-01-02T03:04:05.678Z, 10.0.0.1:8080, 1,234.5
-		if i+1 < len(n.in) && strings.IndexByte("-:./,+", n.in[i]) >= 0 && isDigit(n.in[i+1]) {
-			i++
-			for i < len(n.in) && isWord(n.in[i]) {
-				i++
-			}
-			continue
-		}
-		if i < len(n.in) && n.in[i] == '%' {
-			return i + 1
-		}
-		if strings.HasPrefix(n.in[i:], "µs") {
-			return i + len("µs")
-		}
-		return i
-	}
-}
-
-// month writes # for the name of a month or a day in a date.
-func (n *normaliser) month(w string, end int) bool {
-	if len(w) != 3 || end+1 >= len(n.in) {
-		return false
-	}
-	switch w {
-	case "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec":
-		rest := strings.TrimLeft(n.in[end:], " /-")
-		if rest != "" && isDigit(rest[0]) {
-			n.number(end)
-			return true
-		}
-	case "Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun":
-		rest := strings.TrimLeft(n.in[end:], " ,")
-		if len(rest) > 4 && strings.Contains("JanFebMarAprMayJunJulAugSepOctNovDec", rest[:3]) && rest[3] == ' ' {
-			n.number(end)
+// truth tells a value that is true or false: a switch says what happened.
+func truth(s string) bool {
+	for _, w := range []string{"true", "false"} {
+		if strings.HasPrefix(s, w) && (len(s) == len(w) || !isWord(s[len(w)])) {
 			return true
 		}
 	}
 	return false
 }
 
-// keepsNumber tells the numbers that decide the meaning: exit code 137, status
-// 500, signal 11, errno=13, ORA-00942, HTTP/1.1" 502.
-func (n *normaliser) keepsNumber(w string, start, end int) bool {
-	if len(w) > 5 || end < len(n.in) && (n.in[end] == '.' || n.in[end] == ':' || n.in[end] == ',' || n.in[end] == '/') && end+1 < len(n.in) && isDigit(n.in[end+1]) {
+// sentence tells a value in quotes of three words or more: a text like any other.
+func sentence(s string, i int) bool {
+	if i >= len(s) || s[i] != '"' && s[i] != '\'' {
 		return false
 	}
-	if start > 1 && n.in[start-1] == '-' && len(n.last) >= 2 && len(n.last) <= 6 && isUpperWord(n.last) && n.in[start-2] == n.last[len(n.last)-1] {
-		return true
-	}
-	if len(w) == 3 && w[0] >= '1' && w[0] <= '5' {
-		// The request line of an access log ends in HTTP/1.1".
-		head := n.in[max(0, start-12):start]
-		if i := strings.Index(head, "HTTP/"); i >= 0 && len(strings.TrimLeft(head[i+5:], "0123456789.\" ")) == 0 {
-			return true
-		}
-	}
-	if !deciding(n.last) {
-		return false
-	}
-	// Between the word and its number stand only blanks and marks.
-	for i := start - 1; i >= 0 && start-i <= 4; i-- {
+	end := quoteEnd(s, i)
+	return end > 0 && strings.Count(s[i:end], " ") > 1
+}
+
+// valueEnd gives the end of the value that begins at i.
+func (n *normaliser) valueEnd(i int) int {
+	for i < len(n.in) {
 		switch c := n.in[i]; {
-		case isWord(c):
-			return true
-		case strings.IndexByte(" =:(\"'#-[", c) < 0:
-			return false
+		case c == '"' || c == '\'':
+			if end := quoteEnd(n.in, i); end > 0 {
+				i = end
+				continue
+			}
+			return i
+		case c == '(' || c == '[' || c == '{':
+			if end := groupEnd(n.in, i); end > 0 {
+				i = end
+				continue
+			}
+			return i
+		case c == ')' || c == ']' || c == '}' || c == ';' || c == '|':
+			return i
+		case c == ',':
+			next := i + 1
+			for next < len(n.in) && strings.IndexByte(" ,;=:", n.in[next]) < 0 {
+				next++
+			}
+			if next == i+1 || next < len(n.in) && (n.in[next] == '=' || n.in[next] == ':') {
+				return i // what follows is no item of a list but the next key
+			}
+		case c <= ' ':
+			return i
+		}
+		i++
+	}
+	return i
+}
+
+// value writes # for what ends at end. Several in a row are one.
+func (n *normaliser) value(end int) {
+	n.i = end
+	n.forget()
+	if list := bytes.TrimRight(n.out, " ,;:|/-&+"); len(n.out)-len(list) <= 3 && standsAlone(list) {
+		n.out = list
+	} else {
+		n.out = append(n.out, '#')
+	}
+	n.unit()
+}
+
+// standsAlone tells an output that ends in a # which is no part of a word.
+func standsAlone(out []byte) bool {
+	l := len(out)
+	return l > 0 && out[l-1] == '#' && (l == 1 || strings.IndexByte(" ([{\"'`:,|<", out[l-2]) >= 0)
+}
+
+// unit passes over what belongs to a value: a port, a unit of time or size.
+func (n *normaliser) unit() {
+	for n.i+1 < len(n.in) && n.in[n.i] == ':' && isDigit(n.in[n.i+1]) {
+		n.i++
+		for n.i < len(n.in) && isDigit(n.in[n.i]) {
+			n.i++
 		}
 	}
-	return false
-}
-
-func deciding(w string) bool {
-	switch strings.ToLower(w) {
-	case "status", "code", "exit", "exited", "signal", "errno", "error", "err", "http", "rc", "ret", "retcode", "returned", "sig",
-		"exit_code", "exitcode", "status_code", "statuscode", "http_status", "error_code", "errorcode", "errcode", "sqlstate", "with", "oserror":
-		return true
+	if n.i == 0 || !isDigit(n.in[n.i-1]) {
+		return
 	}
-	return false
+	start := n.i
+	if start < len(n.in) && n.in[start] == ' ' {
+		start++
+	}
+	if start < len(n.in) && n.in[start] == '%' {
+		n.i = start + 1
+		return
+	}
+	if strings.HasPrefix(n.in[start:], "µs") {
+		n.i = start + len("µs")
+		return
+	}
+	end := start
+	for end < len(n.in) && isLetter(n.in[end]) {
+		end++
+	}
+	if isUnit(n.in[start:end]) && (end == len(n.in) || !isWord(n.in[end])) {
+		n.i = end
+	}
 }
 
-func isUpperWord(s string) bool {
-	for i := range len(s) {
-		if s[i] < 'A' || s[i] > 'Z' {
-			return false
+func (n *normaliser) forget() { n.last, n.prev, n.lastEnd = "", "", -1 }
+
+func (n *normaliser) keepWord(w string, end int) {
+	n.prev, n.last, n.lastEnd = n.last, w, end
+	if !isLevel(w) {
+		n.said = true
+	}
+}
+
+// maxGroup is how far the end of a quotation or a bracket is looked for.
+const maxGroup = 512
+
+// quoteEnd gives the end of the quotation that begins at i, -1 if there is none.
+func quoteEnd(s string, i int) int {
+	rest := s[i+1 : min(len(s), i+1+maxGroup)]
+	end := strings.IndexByte(rest, s[i])
+	if end < 0 {
+		return -1
+	}
+	end += i + 2
+	if end < len(s) && isWord(s[end]) {
+		return -1
+	}
+	return end
+}
+
+// groupEnd gives the end of the group in brackets that begins at i, -1 if there
+// is none.
+func groupEnd(s string, i int) int {
+	depth := 0
+	for j := i; j < min(len(s), i+maxGroup); j++ {
+		switch s[j] {
+		case '(', '[', '{':
+			depth++
+		case ')', ']', '}':
+			if depth--; depth == 0 {
+				return j + 1
+			}
 		}
 	}
-	return s != ""
-}
-
-// device tells the names of disks, partitions, network interfaces and ports.
-func device(w string) bool {
-	for _, p := range []string{"sd", "hd", "vd", "xvd", "nvme", "mmcblk", "loop", "dm", "md", "sr", "eth", "en", "wlan", "wlp", "bond", "tty", "ata", "ib", "usb", "lo"} {
-		if rest, ok := strings.CutPrefix(w, p); ok && len(rest) <= 8 && deviceRest(p, rest) {
-			return true
-		}
-	}
-	return false
-}
-
-func deviceRest(prefix, rest string) bool {
-	letters := 0
-	for letters < len(rest) && isLetter(rest[letters]) {
-		letters++
-	}
-	switch prefix {
-	case "sd", "hd", "vd", "xvd": // sda1
-		return letters >= 1 && letters <= 2 && allDigits(rest[letters:])
-	case "nvme", "mmcblk", "en", "wlp": // nvme0n1p1, enp0s3
-		return strings.Trim(rest, "0123456789npsfox") == ""
-	case "tty": // ttyS0
-		return allDigits(strings.TrimLeft(rest, "SUBA"))
-	}
-	return allDigits(rest) && len(rest) <= 3
-}
-
-func allDigits(s string) bool {
-	for i := range len(s) {
-		if !isDigit(s[i]) {
-			return false
-		}
-	}
-	return true
-}
-
-// random tells made-up names (7d9c5b8f6d, x2x4k) by how often letters and
-// digits take turns.
-func random(w string, digits int) bool {
-	turns := 0
-	for i := 1; i < len(w); i++ {
-		if isDigit(w[i]) != isDigit(w[i-1]) {
-			turns++
-		}
-	}
-	return len(w) >= 5 && turns >= 3 && digits >= 2 || len(w) >= 24 && digits >= 3
-}
-
-// foldNumbers writes # for each number in a word.
-func foldNumbers(w string) []byte {
-	out := make([]byte, 0, len(w))
-	for i := range len(w) {
-		if !isDigit(w[i]) {
-			out = append(out, w[i])
-		} else if i == 0 || !isDigit(w[i-1]) {
-			out = append(out, '#')
-		}
-	}
-	return out
-}
-
-// uuid gives the end of the UUID that begins at i, 0 if there is none.
-func uuid(s string, i int) int {
-	if len(s)-i < 36 || s[i+8] != '-' || s[i+13] != '-' || s[i+18] != '-' || s[i+23] != '-' {
-		return 0
-	}
-	for j, part := range []string{s[i : i+8], s[i+9 : i+13], s[i+14 : i+18], s[i+19 : i+23], s[i+24 : i+36]} {
-		if !hexOnly(part) || j == 4 && i+36 < len(s) && isWord(s[i+36]) {
-			return 0
-		}
-	}
-	return i + 36
+	return -1
 }

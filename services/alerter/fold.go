@@ -19,7 +19,7 @@ type rules struct {
 
 // Timings of the summary of what was in the logs before the start.
 const (
-	// backlogQuiet without a backlog event of the host makes its summaries due.
+	// backlogQuiet without a backlog event makes the summaries due.
 	backlogQuiet = 1500 * time.Millisecond
 	// backlogWait after a group's first backlog event makes its summary due.
 	backlogWait = 4 * time.Second
@@ -157,7 +157,7 @@ func (d *draft) count(g *groupState, e *events.Event, now time.Time) (rise bool)
 // foldBacklog takes in an event that was there before the start. All of a
 // group ring once, when backlogDue says so, and leave its tiers untouched.
 func (d *draft) foldBacklog(g *groupState, e *events.Event, now time.Time) {
-	d.hosts[g.Host] = now
+	d.backlogSeen = now
 	rung := !g.Backlog.First.IsZero() && g.Backlog.Notice == ""
 	if g.Backlog.First.IsZero() || rung && now.Sub(g.Backlog.Last) >= backlogKept {
 		n := d.newNotice(g, ReasonBacklog, e, now)
@@ -180,14 +180,11 @@ func speaksBefore(a, b *events.Event) bool {
 		cmp.Compare(a.File, b.File), cmp.Compare(a.Offset, b.Offset)) < 0
 }
 
-// backlogDue is when the summary of a group rings: after the quiet of its host
-// or backlogWait after its first event, whichever is earlier.
+// backlogDue is when the summary of a group rings: when no backlog event of any
+// group came for a while, so that the worst goes first, or backlogWait after
+// its own first one, whichever is earlier.
 func (d *draft) backlogDue(g *groupState) time.Time {
-	quiet := g.Backlog.Last
-	if host := d.hostBacklog(g.Host); host.After(quiet) {
-		quiet = host
-	}
-	due, latest := quiet.Add(backlogQuiet), g.Backlog.First.Add(backlogWait)
+	due, latest := d.backlogSeen.Add(backlogQuiet), g.Backlog.First.Add(backlogWait)
 	if latest.Before(due) {
 		return latest
 	}

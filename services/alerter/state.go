@@ -25,9 +25,9 @@ type state struct {
 	groups  map[string]*groupState
 	counted map[string]*counted
 	notices map[string]*notice
-	// hosts tells when the last backlog event of a host was folded.
-	hosts map[string]time.Time
-	order int64
+	// backlogSeen is when the last backlog event was folded.
+	backlogSeen time.Time
+	order       int64
 }
 
 func newState() *state {
@@ -35,7 +35,6 @@ func newState() *state {
 		groups:  map[string]*groupState{},
 		counted: map[string]*counted{},
 		notices: map[string]*notice{},
-		hosts:   map[string]time.Time{},
 	}
 }
 
@@ -49,8 +48,8 @@ func (s *state) restore(e bus.Entry) error {
 		}
 		g.revision = e.Revision
 		s.groups[g.Group.Group] = &g
-		if g.Backlog.Last.After(s.hosts[g.Host]) {
-			s.hosts[g.Host] = g.Backlog.Last
+		if g.Backlog.Last.After(s.backlogSeen) {
+			s.backlogSeen = g.Backlog.Last
 		}
 	case strings.HasPrefix(e.Key, prefixCounted):
 		c, err := decodeCounted(e.Value)
@@ -110,8 +109,9 @@ type draft struct {
 	groups  map[string]*groupState // nil = deleted
 	counted map[string]*counted    // nil = deleted
 	notices map[string]*notice     // nil = deleted
-	hosts   map[string]time.Time
 	order   int64
+	// backlogSeen is that of the base, or later.
+	backlogSeen time.Time
 
 	bytes           int // of the notices, roughly
 	merged, skipped int // for the metrics
@@ -135,8 +135,9 @@ func (s *state) draft() *draft {
 		groups:  map[string]*groupState{},
 		counted: map[string]*counted{},
 		notices: map[string]*notice{},
-		hosts:   map[string]time.Time{},
 		order:   s.order,
+
+		backlogSeen: s.backlogSeen,
 	}
 }
 
@@ -224,13 +225,6 @@ func weight(e *events.Event) int {
 	return w
 }
 
-func (d *draft) hostBacklog(host string) time.Time {
-	if t, ok := d.hosts[host]; ok {
-		return t
-	}
-	return d.base.hosts[host]
-}
-
 // changes gives the draft as writes to the bucket, in the order of their keys.
 func (d *draft) changes() ([]bus.Change, error) {
 	var list []bus.Change
@@ -310,6 +304,6 @@ func (d *draft) commit(changes []bus.Change, revisions []uint64) {
 		n.revision = at[prefixNotice+id]
 		d.base.notices[id] = n
 	}
-	maps.Copy(d.base.hosts, d.hosts)
+	d.base.backlogSeen = d.backlogSeen
 	d.base.order = d.order
 }
