@@ -119,10 +119,14 @@ func (s *scan) file(settings service.Settings, name string, stdin io.Reader) err
 			return fmt.Errorf("cannot read the log: %w", err)
 		}
 		defer f.Close()
+		in = f
+	}
+	// Standard input may be a file too; that of a pipe is when it was opened,
+	// which at least tells the year of a time without one.
+	if f, ok := in.(*os.File); ok {
 		if info, err := f.Stat(); err == nil {
 			options.ModTime = info.ModTime()
 		}
-		in = f
 	}
 	text, release, err := unpacked(in)
 	if err != nil {
