@@ -267,7 +267,7 @@ func (it *item) knownSchema() error {
 	if v == "" || v == strconv.Itoa(events.SchemaVersion) {
 		return nil
 	}
-	return fmt.Errorf("its schema version is %q, this Tocsin knows %d", oneLine(v), events.SchemaVersion)
+	return fmt.Errorf("its schema version is %.8q, this Tocsin knows %d", v, events.SchemaVersion)
 }
 
 // worker takes what is queued, batch by batch. After a stop it takes nothing
