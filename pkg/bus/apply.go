@@ -182,6 +182,7 @@ func (c *Conn) applyServices(ctx context.Context, o ApplyOptions) error {
 	for _, name := range slices.Sorted(maps.Keys(o.States)) {
 		now := o.States[name]
 		before, known := old[name]
+		now.Down = before.Down // the service itself knows better
 		value, err := json.Marshal(now)
 		if err != nil {
 			return err

@@ -199,6 +199,12 @@ func TestSetDown(t *testing.T) {
 		if got := slices.Sorted(maps.Keys(states)); len(got) != 4 {
 			t.Fatalf("states of %v", got)
 		}
+		if err := c.Apply(t.Context(), bustest.Defaults()); err != nil {
+			t.Fatal(err)
+		}
+		if states, err = c.States(t.Context()); err != nil || states["analyzer"].Down != down {
+			t.Fatalf("after Apply: %+v, %v", states, err)
+		}
 	}
 }
 
