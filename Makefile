@@ -18,10 +18,10 @@ RACE = tocsin/pkg/bus/... \
        tocsin/services/alerter/...
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race lint bench fuzz tidy
+.PHONY: help build test race lint bench accuracy fuzz tidy
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
 
 build: ## all binaries into bin/
 	$(GO) build -o bin/ ./cmd/tocsin $(wildcard ./services/*/cmd/*)
@@ -37,8 +37,13 @@ lint: ## gofmt, go vet, staticcheck; changes nothing
 	$(GO) vet work
 	$(GO) tool staticcheck work
 
-bench: ## every benchmark, with allocations
+bench: ## every benchmark, with allocations, then those against peers (ripgrep, grep)
 	$(GO) test -run '^$$' -bench . -benchmem work
+	$(GO) run ./bench/matching
+
+accuracy: ## recognition and grouping against a labelled corpus in CORPUS_DIR
+	@dir=$${CORPUS_DIR:-$$(../shared/corpus/unpack.sh)} && echo "corpus $$dir" && \
+	CORPUS_DIR=$$dir $(GO) test -count=1 -v -run '^TestAccuracy' ./pkg/... ./services/collector/...
 
 fuzz: ## every fuzz target for FUZZTIME (10s)
 	@set -e; for file in $$(grep -rl --include='*_test.go' '^func Fuzz' .); do \

@@ -13,7 +13,7 @@ import (
 // TestGrouping measures groups against labelled logs (the folder loghub in
 // CORPUS_DIR). GA is the share of lines in groups that are exactly right, FGA
 // the F1 over groups.
-func TestGrouping(t *testing.T) {
+func TestAccuracyGrouping(t *testing.T) {
 	dir := os.Getenv("CORPUS_DIR")
 	if dir == "" {
 		t.Skip("CORPUS_DIR is not set")
