@@ -27,10 +27,10 @@ build: ## all binaries into bin/
 	$(GO) build -o bin/ ./cmd/tocsin $(wildcard ./services/*/cmd/*)
 
 test: ## every test of every module, in random order
-	$(GO) test -shuffle=on work
+	$(GO) test -shuffle=on -parallel 8 work
 
 race: ## the packages with concurrency under the race detector (needs a C compiler)
-	CGO_ENABLED=1 $(GO) test -race -short -shuffle=on $(RACE)
+	CGO_ENABLED=1 $(GO) test -race -short -shuffle=on -parallel 8 $(RACE)
 
 lint: ## gofmt, go vet, staticcheck; changes nothing
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "not formatted by gofmt:"; echo "$$unformatted"; exit 1; }

@@ -12,6 +12,7 @@ import (
 )
 
 func TestJanitorTrimsWhatEverybodyHasRead(t *testing.T) {
+	t.Parallel()
 	c := bustest.New(t)
 	publish(t, c, raw(0, 60)...)
 	collect(t, c, 60)
@@ -37,6 +38,7 @@ func TestJanitorTrimsWhatEverybodyHasRead(t *testing.T) {
 }
 
 func TestJanitorKeepsTheWindowAndTheUnread(t *testing.T) {
+	t.Parallel()
 	c := bustest.New(t)
 	p := c.NewPublisher()
 	defer p.Close()
@@ -126,6 +128,7 @@ func TestJanitorNeverTrimsTheUnread(t *testing.T) {
 // A subject that the analyzer does not read, and a service that starts at now,
 // don't keep what the others have read.
 func TestJanitorTrimsBehindTheLastOfASubject(t *testing.T) {
+	t.Parallel()
 	c := bustest.New(t)
 	ctx := t.Context()
 	trimmed := func(want uint64, when string) {

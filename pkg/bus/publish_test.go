@@ -141,6 +141,7 @@ func TestPublishOneRefusedCallDoesNotFailTheOthers(t *testing.T) {
 }
 
 func TestPublishWaitsForAFullStream(t *testing.T) {
+	t.Parallel()
 	c, _ := bustest.Raw(t)
 	o := bustest.Defaults()
 	o.RawMaxBytes = 200_000
@@ -181,6 +182,7 @@ func TestPublishEndsWithItsContext(t *testing.T) {
 }
 
 func TestPublishKeepsTheReserveForAnalyses(t *testing.T) {
+	t.Parallel()
 	c, _ := bustest.Raw(t)
 	o := bustest.Defaults()
 	o.EventsMaxBytes = 400_000
@@ -213,6 +215,7 @@ func TestPublishKeepsTheReserveForAnalyses(t *testing.T) {
 }
 
 func TestPublishSurvivesARestartOfTheBroker(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "broker")
 	first, err := embedded.Start(embedded.Options{Dir: dir})
 	if err != nil {
@@ -253,6 +256,7 @@ func TestPublishSurvivesARestartOfTheBroker(t *testing.T) {
 // Also where no id tells the broker that it knows a message, what was stored
 // before the stream was full is not stored again.
 func TestPublishIntoAFullStreamStoresOnce(t *testing.T) {
+	t.Parallel()
 	c, _ := bustest.Raw(t)
 	o := bustest.Defaults()
 	o.RawMaxBytes = 50_000
@@ -325,6 +329,7 @@ func TestPublishEndsWithItsContextInASharedBatch(t *testing.T) {
 // A broker that refuses the credentials for a while, as during a change of
 // them, is connected to again.
 func TestAConnectionOutlivesRefusals(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	var port int
 	begin := func(token string) *embedded.Server {

@@ -133,6 +133,7 @@ func TestApplyTwiceChangesNothingAndRefusesNewerLayouts(t *testing.T) {
 }
 
 func TestDetachAndAttach(t *testing.T) {
+	t.Parallel()
 	c := bustest.New(t)
 	var running atomic.Bool
 	told := make(chan bus.State, 10)
@@ -209,6 +210,7 @@ func TestSetDown(t *testing.T) {
 }
 
 func TestLeadOneAtATime(t *testing.T) {
+	t.Parallel()
 	c := bustest.New(t)
 	var leading, most atomic.Int64
 	led := make(chan string, 10)
